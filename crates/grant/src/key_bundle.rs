@@ -6,8 +6,8 @@ use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-/// A public Ed25519 key as JSON Web Key (RFC 7517, RFC 8037), with one member more: the `iss` it may
-/// sign for. No other member is allowed, above all not `d`, the private key.
+/// A public Ed25519 key as JSON Web Key (RFC 7517, RFC 8037), with one member more: the `iss` it
+/// may sign for. No other member is allowed, above all not `d`, the private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Jwk {

@@ -1,6 +1,7 @@
-//! The one use of the cipher: AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce put in front.
+//! The one use of the cipher: AES-256-GCM (NIST SP 800-38D), a random 96-bit nonce put in front.
 //!
-//! Random nonces are safe for 2^32 messages under one key. The busiest key wraps the keys of one tenant.
+//! Random nonces are safe for 2^32 messages under one key. The busiest key, a tenant key, wraps one
+//! message for each subject or order.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_entry_is_hmac_sha256_of_length_prefixed_fields() {
-        // Computed apart: HMAC-SHA256, key 32 bytes of 07, over 00000001 't' 00000001 'c' 00000001 'v'.
+        // From another implementation: key 07 32 times, message 00000001 t 00000001 c 00000001 v.
         let index = BlindIndex::new(Key::from_slice(&[7; 32]).expect("32 bytes"));
         let entry = index
             .entry("t", "c", "v")

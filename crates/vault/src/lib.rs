@@ -1,11 +1,11 @@
-//! The vault: keys, wrapped keys, sealed values and the blind index; pure but for reading the key file.
+//! Keys, wrapped keys, sealed values and the blind index; pure but for reading the key file.
 //!
-//! Three levels of 256-bit random keys. A *data key* belongs to one subject or one order and seals its
-//! values; a *tenant key* wraps the tenant's data keys; the *key source* wraps the tenant keys. Destroying
-//! a wrapped data key is how a subject is erased, so no key is ever derived from another.
+//! Three levels of random 256-bit keys. A *data key* belongs to one subject or one order and seals
+//! its values; a *tenant key* wraps the tenant's data keys; the *key source* wraps the tenant keys.
+//! Destroying a wrapped data key is how a subject is erased, so no key is derived from another.
 //!
-//! Everything sealed is AES-256-GCM with a random nonce, and its associated data says where it belongs: a
-//! ciphertext or a wrapped key moved to another place does not open there.
+//! Everything sealed is AES-256-GCM with a random nonce, and its associated data says where it
+//! belongs: a ciphertext or a wrapped key moved to another place does not open there.
 
 mod aead;
 mod blind_index;

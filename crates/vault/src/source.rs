@@ -1,4 +1,4 @@
-//! Where the outermost keys come from: a small file now, an external key service behind the same trait later.
+//! Where the outermost keys come from: a file now, a key service behind the same trait later.
 
 use std::{collections::HashSet, fs, io, path::Path};
 

@@ -1,4 +1,6 @@
-//! Wrapping one key with another, for storage: data keys by a tenant key, tenant keys by the key source.
+//! Wrapping one key with another for storage: data keys by a tenant key, those by the key source.
+
+use std::fmt;
 
 use crate::{Key, KeyEncryptionKey, Owner, VaultError, aead, fields};
 
@@ -7,7 +9,7 @@ const FORMAT: u8 = 1;
 
 /// A wrapped key as it is stored: format byte, length and id of the key-encryption key, nonce,
 /// ciphertext, tag. It says itself which key unwraps it, so keys can rotate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WrappedKey(Vec<u8>);
 
 impl WrappedKey {
@@ -32,6 +34,17 @@ impl WrappedKey {
     /// The stored bytes, given away.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
+    }
+}
+
+/// Prints no key bytes, wrapped or not: a copy in a log would outlive the key's destruction.
+impl fmt::Debug for WrappedKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "WrappedKey(by {:?})",
+            self.key_encryption_key_id()
+        )
     }
 }
 
@@ -163,5 +176,11 @@ mod tests {
             assert!(!opens(altered), "byte {index} altered");
             assert!(!opens(wrapped[..index].to_vec()), "cut to {index} bytes");
         }
+    }
+
+    #[test]
+    fn a_wrapped_key_prints_only_what_wraps_it() {
+        let wrapped = wrap(&tenant_key(), &Key::generate(), "acme", &SUBJECT);
+        assert_eq!(format!("{wrapped:?}"), "WrappedKey(by \"tenant-1\")");
     }
 }
