@@ -1,0 +1,218 @@
+//! The Ed25519 keys that sign notes, and the text form of their public halves (C2SP signed-note).
+
+use std::fmt;
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use sha2::{Digest, Sha256};
+
+use crate::LedgerError;
+use crate::NoteSignature;
+use crate::cosignature;
+
+const NAME_BYTES_MAX: usize = 255;
+
+/// What a signature says; part of the key's id, so that one is never taken for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureType {
+    /// The text as it stands: how a log signs its checkpoints.
+    Ed25519 = 0x01,
+    /// A checkpoint with the time at which a witness saw it to be consistent.
+    Cosignature = 0x04,
+}
+
+/// A named Ed25519 key that signs notes.
+pub struct NoteKey {
+    name: String,
+    pair: Ed25519KeyPair,
+}
+
+impl NoteKey {
+    /// A new random key.
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyNameMalformed`].
+    pub fn generate(name: &str) -> Result<Self, LedgerError> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| LedgerError::KeyMalformed)?;
+        Self::new(name, pair)
+    }
+
+    /// The key of a 32-byte seed (RFC 8032).
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyNameMalformed`].
+    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, LedgerError> {
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| LedgerError::KeyMalformed)?;
+        Self::new(name, pair)
+    }
+
+    /// Reads a PKCS#8 document (RFC 8410, DER), with or without its public key.
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyNameMalformed`] or [`LedgerError::KeyMalformed`].
+    pub fn from_pkcs8(name: &str, der: &[u8]) -> Result<Self, LedgerError> {
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
+            .map_err(|_| LedgerError::KeyMalformed)?;
+        Self::new(name, pair)
+    }
+
+    fn new(name: &str, pair: Ed25519KeyPair) -> Result<Self, LedgerError> {
+        check_name(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            pair,
+        })
+    }
+
+    /// The secret key as PKCS#8 DER, for the file it is kept in.
+    pub fn to_pkcs8(&self) -> Vec<u8> {
+        let document = self
+            .pair
+            .to_pkcs8()
+            .expect("a key in memory can be encoded");
+        document.as_ref().to_vec()
+    }
+
+    /// The name that signs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The public half, for signatures of one type.
+    pub fn verifier(&self, signature_type: SignatureType) -> VerifierKey {
+        let public = self.pair.public_key().as_ref();
+        let public = public
+            .try_into()
+            .expect("an Ed25519 public key is 32 bytes");
+        VerifierKey::new(&self.name, signature_type, public)
+    }
+
+    /// Signs raw bytes: what they are is for the signature type to say.
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
+    }
+}
+
+impl fmt::Debug for NoteKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "NoteKey({})", self.name)
+    }
+}
+
+/// A public key with the name and the signature type it is trusted for.
+///
+/// `Display` writes the one line that is configured and published, `<name>+<key id>+<base64 key>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    signature_type: SignatureType,
+    public: [u8; 32],
+    id: [u8; 4],
+}
+
+impl VerifierKey {
+    fn new(name: &str, signature_type: SignatureType, public: [u8; 32]) -> Self {
+        let digest = Sha256::new()
+            .chain_update(name)
+            .chain_update([b'\n', signature_type as u8])
+            .chain_update(public)
+            .finalize();
+        let id = [digest[0], digest[1], digest[2], digest[3]];
+        Self {
+            name: name.to_owned(),
+            signature_type,
+            public,
+            id,
+        }
+    }
+
+    /// Reads a verifier key line, without a newline.
+    ///
+    /// # Errors
+    /// [`LedgerError::KeyNameMalformed`], [`LedgerError::SignatureTypeUnknown`], or
+    /// [`LedgerError::KeyMalformed`] also when the stated id is not the key's.
+    pub fn parse(line: &str) -> Result<Self, LedgerError> {
+        // Base64 has plus signs of its own, a name has none.
+        let mut parts = line.splitn(3, '+');
+        let mut part = || parts.next().ok_or(LedgerError::KeyMalformed);
+        let (name, _, key) = (part()?, part()?, part()?);
+        check_name(name)?;
+        let key = BASE64_STANDARD
+            .decode(key)
+            .map_err(|_| LedgerError::KeyMalformed)?;
+        let (signature_type, public) = key.split_first().ok_or(LedgerError::KeyMalformed)?;
+        let signature_type = match signature_type {
+            0x01 => SignatureType::Ed25519,
+            0x04 => SignatureType::Cosignature,
+            _ => return Err(LedgerError::SignatureTypeUnknown),
+        };
+        let public = public.try_into().map_err(|_| LedgerError::KeyMalformed)?;
+        let verifier = Self::new(name, signature_type, public);
+        if verifier.to_string() == line {
+            Ok(verifier)
+        } else {
+            Err(LedgerError::KeyMalformed)
+        }
+    }
+
+    /// The name whose signatures it verifies; for a log's key, the origin of its checkpoints.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The four bytes that stand before each of its signatures.
+    pub fn id(&self) -> [u8; 4] {
+        self.id
+    }
+
+    /// What its signatures say.
+    pub fn signature_type(&self) -> SignatureType {
+        self.signature_type
+    }
+
+    pub(crate) fn made(&self, signature: &NoteSignature) -> bool {
+        self.name == signature.name && self.id == signature.key_id
+    }
+
+    /// Verifies a signature over a note's text; a cosignature gives the time it states.
+    pub(crate) fn verify(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, LedgerError> {
+        let (time, signature) = match self.signature_type {
+            SignatureType::Ed25519 => (None, signature),
+            SignatureType::Cosignature => {
+                let (time, signature) = signature
+                    .split_first_chunk()
+                    .ok_or(LedgerError::SignatureInvalid)?;
+                (Some(u64::from_be_bytes(*time)), signature)
+            }
+        };
+        let message = time.map(|time| cosignature::message(time, text));
+        let message = message.as_deref().unwrap_or(text);
+        UnparsedPublicKey::new(&ED25519, self.public)
+            .verify(message.as_bytes(), signature)
+            .map_err(|_| LedgerError::SignatureInvalid)?;
+        Ok(time)
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = [&[self.signature_type as u8], self.public.as_slice()].concat();
+        let id = u32::from_be_bytes(self.id);
+        write!(
+            formatter,
+            "{}+{id:08x}+{}",
+            self.name,
+            BASE64_STANDARD.encode(key)
+        )
+    }
+}
+
+/// A name stands between spaces in a signature line and before a plus in a verifier key line.
+pub(crate) fn check_name(name: &str) -> Result<(), LedgerError> {
+    let forbidden = |it: char| it == '+' || it.is_whitespace() || it.is_control();
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(forbidden) {
+        return Err(LedgerError::KeyNameMalformed);
+    }
+    Ok(())
+}

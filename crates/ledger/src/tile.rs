@@ -1,0 +1,205 @@
+//! Where a hash of the tree is kept: tile coordinates and paths (C2SP tlog-tiles).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::merkle::{Hash, Subtree};
+use crate::{BundleId, LedgerError};
+
+/// Hashes in a full tile, and entries in a full bundle.
+pub const TILE_WIDTH: u16 = 256;
+
+/// Tree levels in one tile level.
+pub(crate) const TILE_HEIGHT: u32 = 8;
+
+const HASH_BYTES: usize = size_of::<Hash>();
+const LEVEL_MAX: u8 = 63;
+
+/// The coordinates of a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TileId {
+    /// Zero for leaf hashes; each hash of a level covers a full tile of the level below.
+    pub level: u8,
+    /// Place within the level, from zero.
+    pub index: u64,
+    /// How many hashes it holds, 1 to 256; fewer than 256 only at the right edge of a tree.
+    pub width: u16,
+}
+
+/// A tile with its hashes, one after the other, 32 bytes each.
+///
+/// A tile only ever grows: what a narrower one held is the beginning of the wider one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tile {
+    /// Its coordinates.
+    pub id: TileId,
+    /// `32 * id.width` bytes.
+    pub hashes: Vec<u8>,
+}
+
+impl TileId {
+    /// The tile as a tree of this size has it; `None` if no hash of it exists yet.
+    pub fn in_tree(level: u8, index: u64, size: u64) -> Option<Self> {
+        let hashes = hashes_at(level, size);
+        let width = width_at(index, hashes)?;
+        Some(Self {
+            level,
+            index,
+            width,
+        })
+    }
+
+    /// The tile that holds a perfect subtree, and the places in it that make up the subtree's hash.
+    fn holding(subtree: Subtree, size: u64) -> Option<(Self, std::ops::Range<usize>)> {
+        let level = u8::try_from(subtree.height / TILE_HEIGHT).ok()?;
+        let span = subtree.height % TILE_HEIGHT;
+        let first = subtree.index << span;
+        let start = (first % u64::from(TILE_WIDTH)) as usize;
+        let id = Self::in_tree(level, first / u64::from(TILE_WIDTH), size)?;
+        Some((id, start..start + (1 << span)))
+    }
+}
+
+/// Hashes that a tree of this size has at a tile level.
+pub(crate) fn hashes_at(level: u8, size: u64) -> u64 {
+    size.checked_shr(u32::from(level) * TILE_HEIGHT)
+        .unwrap_or(0)
+}
+
+/// The width of the tile or bundle at `index`, of `total` hashes or entries; `None` if it has none.
+pub(crate) fn width_at(index: u64, total: u64) -> Option<u16> {
+    let before = index.checked_mul(u64::from(TILE_WIDTH))?;
+    let width = total.checked_sub(before)?.min(u64::from(TILE_WIDTH)) as u16;
+    (width > 0).then_some(width)
+}
+
+/// Something a tile server serves below its prefix: `tile/<level>/<index>[.p/<width>]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TilePath {
+    /// A tile of hashes.
+    Hashes(TileId),
+    /// A bundle of entries: `tile/entries/<index>[.p/<width>]`.
+    Entries(BundleId),
+}
+
+impl TilePath {
+    /// Reads a path without its leading slash.
+    ///
+    /// # Errors
+    /// [`LedgerError::TilePathMalformed`] unless it is spelled exactly as `Display` spells it.
+    pub fn parse(path: &str) -> Result<Self, LedgerError> {
+        Self::parse_loosely(path)
+            // Leading zeros, plus signs and needless groups all fail to come out as they went in.
+            .filter(|parsed| parsed.to_string() == path)
+            .ok_or(LedgerError::TilePathMalformed)
+    }
+
+    fn parse_loosely(path: &str) -> Option<Self> {
+        let (level, place) = path.strip_prefix("tile/")?.split_once('/')?;
+        let (groups, width) = match place.split_once(".p/") {
+            Some((groups, width)) => (groups, width.parse().ok()?),
+            None => (place, TILE_WIDTH),
+        };
+        let mut index: u64 = 0;
+        for group in groups.split('/') {
+            let digits: u64 = group.strip_prefix('x').unwrap_or(group).parse().ok()?;
+            index = index.checked_mul(1000)?.checked_add(digits)?;
+        }
+        if !(1..=TILE_WIDTH).contains(&width) {
+            return None;
+        }
+        if level == "entries" {
+            return Some(Self::Entries(BundleId { index, width }));
+        }
+        let level = level.parse().ok().filter(|level| *level <= LEVEL_MAX)?;
+        Some(Self::Hashes(TileId {
+            level,
+            index,
+            width,
+        }))
+    }
+}
+
+impl fmt::Display for TilePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (index, width) = match self {
+            Self::Hashes(id) => {
+                write!(formatter, "tile/{}", id.level)?;
+                (id.index, id.width)
+            }
+            Self::Entries(id) => {
+                formatter.write_str("tile/entries")?;
+                (id.index, id.width)
+            }
+        };
+        write_index(formatter, index)?;
+        if width < TILE_WIDTH {
+            write!(formatter, ".p/{width}")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Writes groups of three digits, all but the last marked `x`: 1234067 is `/x001/x234/067`.
+fn write_index(formatter: &mut fmt::Formatter<'_>, index: u64) -> fmt::Result {
+    let mut groups = vec![index % 1000];
+    let mut rest = index / 1000;
+    while rest > 0 {
+        groups.push(rest % 1000);
+        rest /= 1000;
+    }
+    for group in groups.iter().skip(1).rev() {
+        write!(formatter, "/x{group:03}")?;
+    }
+    write!(formatter, "/{:03}", groups[0])
+}
+
+/// The tiles one computation over a tree needs, each read once.
+pub(crate) struct Tiles {
+    size: u64,
+    held: BTreeMap<TileId, Vec<Hash>>,
+}
+
+impl Tiles {
+    /// The ids of the tiles that hold these subtrees, without repeats.
+    pub(crate) fn needed(subtrees: &[Subtree], size: u64) -> Vec<TileId> {
+        let mut ids: Vec<_> = subtrees
+            .iter()
+            .filter_map(|subtree| TileId::holding(*subtree, size).map(|(id, _)| id))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Reads the tiles; one that comes wider than asked for, from a later tree, is cut to width.
+    pub(crate) fn read(
+        ids: Vec<TileId>,
+        size: u64,
+        mut read: impl FnMut(TileId) -> Option<Vec<u8>>,
+    ) -> Result<Self, LedgerError> {
+        let mut held = BTreeMap::new();
+        for id in ids {
+            let bytes = read(id).ok_or(LedgerError::TileMissing(id))?;
+            let wanted = usize::from(id.width) * HASH_BYTES;
+            let bytes = bytes.get(..wanted).ok_or(LedgerError::TileTooShort(id))?;
+            let (hashes, _) = bytes.as_chunks();
+            held.insert(id, hashes.to_vec());
+        }
+        Ok(Self { size, held })
+    }
+
+    /// The hashes of a tile that was read.
+    pub(crate) fn hashes(&self, id: TileId) -> Option<&[Hash]> {
+        self.held.get(&id).map(Vec::as_slice)
+    }
+
+    /// The hash of a subtree whose tile was read.
+    pub(crate) fn hash(&self, subtree: Subtree) -> Hash {
+        TileId::holding(subtree, self.size)
+            .and_then(|(id, places)| self.hashes(id)?.get(places))
+            .map(crate::merkle::root)
+            .expect("the tiles were chosen by the same arithmetic")
+    }
+}
