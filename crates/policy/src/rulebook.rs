@@ -1,0 +1,340 @@
+//! A policy compiled to a table: words become bit sets, and each rule knows its clause.
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+use crate::finding::{Finding, Findings, Severity};
+use crate::language::{
+    ActionWord, AgeBand, ClauseBlock, ConditionBlock, ConsentWord, Enforced, PolicyFile, RuleBlock,
+    Side,
+};
+use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS, Registry, TermSet};
+use crate::{lint, parse, wording};
+
+/// A compiled policy. It never changes; its digest names it.
+#[derive(Debug)]
+pub struct Rulebook {
+    digest: [u8; 32],
+    name: String,
+    title: String,
+    revised: String,
+    contact: String,
+    storage_region: String,
+    points: Vec<Point>,
+    recipient_kinds: Vec<RecipientKind>,
+    activities: Vec<Activity>,
+    clauses: Vec<Clause>,
+    pub(crate) permits: Vec<Rule>,
+    pub(crate) forbids: Vec<Rule>,
+    /// What the policy says outside its clauses, a sentence each.
+    pub(crate) header_lines: Vec<String>,
+}
+
+/// A place at which values may enter.
+#[derive(Debug)]
+pub struct Point {
+    /// Its key, as requests name it.
+    pub key: String,
+    /// Who runs it.
+    pub side: Side,
+    /// The categories it takes, with all below them.
+    pub categories: TermSet,
+}
+
+/// A kind of recipient that the policy knows.
+#[derive(Debug)]
+pub struct RecipientKind {
+    /// A key of [`crate::RECIPIENT_KINDS`].
+    pub key: String,
+    /// The key of the one clause that governs disclosure to it.
+    pub falls_under: String,
+}
+
+/// Something a person can do.
+#[derive(Debug)]
+pub struct Activity {
+    /// Its key.
+    pub key: String,
+    /// The categories without which it cannot be done.
+    pub needs: TermSet,
+}
+
+/// One promise of the policy.
+#[derive(Debug)]
+pub struct Clause {
+    /// Its stable key, such as `collect.declared-only`.
+    pub key: String,
+    /// A heading.
+    pub title: String,
+    /// What it requires, in plain words.
+    pub says: String,
+    /// What keeps it.
+    pub enforced: Enforced,
+    /// All it says and rules, a sentence each: two clauses with the same lines are the same.
+    pub(crate) lines: Vec<String>,
+}
+
+/// A rule ready to be asked. In a prohibition an empty list of places means every place.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// Index into the rulebook's clauses.
+    pub(crate) clause: usize,
+    pub(crate) action: ActionWord,
+    /// Indices into the rulebook's points.
+    pub(crate) points: Vec<usize>,
+    pub(crate) purposes: TermSet,
+    pub(crate) categories: TermSet,
+    pub(crate) recipient_kinds: TermSet,
+    /// `when` of a permission, `unless` of a prohibition.
+    pub(crate) condition: Option<Condition>,
+}
+
+/// What must be so; an empty list asks nothing.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) order: bool,
+    pub(crate) aggregate_only: bool,
+    pub(crate) consent: Option<ConsentWord>,
+    pub(crate) acts: TermSet,
+    pub(crate) ages: Vec<AgeBand>,
+    pub(crate) regions: Vec<String>,
+}
+
+/// Everything wrong with a policy text, errors and warnings, ordered by line.
+#[must_use]
+pub fn check(text: &str) -> Vec<Finding> {
+    match parse::parse(text) {
+        Ok(file) => lint::lint(text, &file),
+        Err(finding) => vec![finding],
+    }
+}
+
+/// Compiles a policy text.
+///
+/// # Errors
+///
+/// The errors among the findings of [`check`]; warnings do not keep a policy from compiling.
+pub fn compile(text: &str) -> Result<Rulebook, Findings> {
+    let file = parse::parse(text).map_err(|finding| Findings(vec![finding]))?;
+    let mut findings = lint::lint(text, &file);
+    findings.retain(|it| it.severity == Severity::Error);
+    if findings.is_empty() {
+        Ok(Rulebook::from_checked(text, &file))
+    } else {
+        Err(Findings(findings))
+    }
+}
+
+impl Rulebook {
+    /// SHA-256 of the bytes of the policy text.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// The short name of the policy.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The title of the policy.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The day of its last revision, as `YYYY-MM-DD`.
+    #[must_use]
+    pub fn revised(&self) -> &str {
+        &self.revised
+    }
+
+    /// The address for questions.
+    #[must_use]
+    pub fn contact(&self) -> &str {
+        &self.contact
+    }
+
+    /// The two-letter country in which the data is stored.
+    #[must_use]
+    pub fn storage_region(&self) -> &str {
+        &self.storage_region
+    }
+
+    /// The clauses in the order of the text.
+    #[must_use]
+    pub fn clauses(&self) -> &[Clause] {
+        &self.clauses
+    }
+
+    /// The collection points in the order of the text.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// A declared collection point.
+    #[must_use]
+    pub fn point(&self, key: &str) -> Option<&Point> {
+        self.points.iter().find(|it| it.key == key)
+    }
+
+    /// A kind of recipient that the policy knows.
+    #[must_use]
+    pub fn recipient_kind(&self, key: &str) -> Option<&RecipientKind> {
+        self.recipient_kinds.iter().find(|it| it.key == key)
+    }
+
+    /// The activities in the order of the text.
+    #[must_use]
+    pub fn activities(&self) -> &[Activity] {
+        &self.activities
+    }
+
+    fn from_checked(text: &str, file: &PolicyFile) -> Self {
+        let mut rulebook = Self {
+            digest: Sha256::digest(text).into(),
+            name: file.policy.name.get_ref().clone(),
+            title: file.policy.title.clone(),
+            revised: file.policy.revised.get_ref().to_string(),
+            contact: file.policy.contact.get_ref().clone(),
+            storage_region: file.policy.storage_region.get_ref().clone(),
+            points: Vec::new(),
+            recipient_kinds: Vec::new(),
+            activities: Vec::new(),
+            clauses: Vec::new(),
+            permits: Vec::new(),
+            forbids: Vec::new(),
+            header_lines: wording::header_lines(file),
+        };
+        for block in &file.collection_points {
+            let categories = below(&CATEGORIES, &block.categories);
+            let key = block.key.get_ref().clone();
+            rulebook.points.push(Point {
+                key,
+                side: block.side,
+                categories,
+            });
+        }
+        for block in &file.recipient_kinds {
+            let falls_under = block.falls_under.get_ref().clone();
+            rulebook.recipient_kinds.push(RecipientKind {
+                key: block.key.get_ref().clone(),
+                falls_under,
+            });
+        }
+        for block in &file.activities {
+            let needs = below(&CATEGORIES, &block.needs);
+            rulebook.activities.push(Activity {
+                key: block.key.get_ref().clone(),
+                needs,
+            });
+        }
+        for block in &file.clauses {
+            rulebook.add_clause(file, block);
+        }
+        rulebook
+    }
+
+    fn add_clause(&mut self, file: &PolicyFile, block: &ClauseBlock) {
+        let clause = self.clauses.len();
+        self.clauses.push(Clause {
+            key: block.key.get_ref().clone(),
+            title: block.title.clone(),
+            says: block.says.clone(),
+            enforced: block.enforced,
+            lines: wording::clause_lines(file, block),
+        });
+        for permit in &block.permits {
+            let rule = self.permit(clause, permit.get_ref());
+            self.permits.push(rule);
+        }
+        for forbid in &block.forbids {
+            let rule = self.forbid(clause, forbid.get_ref());
+            self.forbids.push(rule);
+        }
+    }
+
+    fn permit(&self, clause: usize, block: &RuleBlock) -> Rule {
+        Rule {
+            clause,
+            action: block.action,
+            points: self.point_indices(block),
+            purposes: below(&PURPOSES, &block.purposes),
+            // A collecting rule without a list takes what its points declare.
+            categories: below_or_all(&CATEGORIES, &block.categories),
+            recipient_kinds: below(&RECIPIENT_KINDS, &block.recipient_kinds),
+            condition: block
+                .when
+                .as_ref()
+                .map(|it| Condition::from_checked(it.get_ref())),
+        }
+    }
+
+    fn forbid(&self, clause: usize, block: &RuleBlock) -> Rule {
+        Rule {
+            clause,
+            action: block.action,
+            points: self.point_indices(block),
+            purposes: touching_or_all(&PURPOSES, &block.purposes),
+            categories: touching_or_all(&CATEGORIES, &block.categories),
+            recipient_kinds: below_or_all(&RECIPIENT_KINDS, &block.recipient_kinds),
+            condition: block
+                .unless
+                .as_ref()
+                .map(|it| Condition::from_checked(it.get_ref())),
+        }
+    }
+
+    fn point_indices(&self, block: &RuleBlock) -> Vec<usize> {
+        let index = |key: &str| self.points.iter().position(|it| it.key == key);
+        block
+            .points
+            .iter()
+            .filter_map(|it| index(it.get_ref()))
+            .collect()
+    }
+}
+
+impl Condition {
+    fn from_checked(block: &ConditionBlock) -> Self {
+        Self {
+            order: block.order,
+            aggregate_only: block.aggregate_only,
+            consent: block.consent,
+            acts: below(&ACTS, &block.acts),
+            ages: block.ages.clone(),
+            regions: block
+                .regions
+                .iter()
+                .map(|it| it.get_ref().clone())
+                .collect(),
+        }
+    }
+}
+
+const CHECKED: &str = "lint has refused every key that is not in the vocabulary";
+
+fn below(registry: &Registry, keys: &[Spanned<String>]) -> TermSet {
+    registry
+        .below(keys.iter().map(|it| it.get_ref().as_str()))
+        .expect(CHECKED)
+}
+
+fn below_or_all(registry: &Registry, keys: &[Spanned<String>]) -> TermSet {
+    if keys.is_empty() {
+        TermSet::ALL
+    } else {
+        below(registry, keys)
+    }
+}
+
+fn touching_or_all(registry: &Registry, keys: &[Spanned<String>]) -> TermSet {
+    if keys.is_empty() {
+        return TermSet::ALL;
+    }
+    registry
+        .touching(keys.iter().map(|it| it.get_ref().as_str()))
+        .expect(CHECKED)
+}
