@@ -1,0 +1,108 @@
+//! `vow init`: certificates, keys and the table of callers for a suite on one machine.
+
+mod callers;
+mod certificates;
+mod layout;
+
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+
+use anyhow::{Context, bail};
+use grant::{KeyBundle, SigningKey};
+use time::OffsetDateTime;
+use vault::{FileKeySource, Key, KeyEncryptionKey};
+
+use certificates::{Authority, Certificate};
+pub use layout::{Layout, SERVICES};
+
+/// Makes a folder of development material. An existing authority is never replaced.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The folder to make.
+    folder: std::path::PathBuf,
+}
+
+/// Runs `vow init`.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let layout = Layout::new(args.folder);
+    if layout.authority().exists() {
+        bail!("{} already holds an authority; choose another folder", layout.folder().display());
+    }
+    write_material(&layout)?;
+    crate::say!("development material is in {}", layout.folder().display());
+    crate::say!("it is for one machine: a production suite mounts material of its own");
+    Ok(())
+}
+
+/// Writes everything `vow serve` needs for the four services, and the clients' certificates.
+pub fn write_material(layout: &Layout) -> anyhow::Result<()> {
+    let now = OffsetDateTime::from_unix_timestamp(chassis::clock::now_seconds() as i64)?;
+    let authority = Authority::generate(now)?;
+    for service in SERVICES {
+        let certificate = authority.service(service, now)?;
+        write_certificate(
+            &layout.service_certificate(service),
+            &layout.service_key(service),
+            &certificate,
+        )?;
+        let wrapping = KeyEncryptionKey::new("1", Key::generate());
+        let line = FileKeySource::line(&wrapping);
+        write_secret(&layout.key_encryption_keys(service), line.expose())?;
+    }
+    for client in callers::CLIENTS {
+        let certificate = authority.client(client.kind, client.name, now)?;
+        write_certificate(
+            &layout.client_certificate(client.name),
+            &layout.client_key(client.name),
+            &certificate,
+        )?;
+    }
+    write_signing_keys(layout)?;
+    write_public(&layout.callers(), &callers::table())?;
+    fs::create_dir_all(layout.data())?;
+    // The authority comes last: a folder that has it is whole.
+    write_secret(&layout.authority_key(), authority.certificate().key.as_bytes())?;
+    write_public(&layout.authority(), &authority.certificate().certificate)
+}
+
+fn write_signing_keys(layout: &Layout) -> anyhow::Result<()> {
+    let mut bundle = Vec::new();
+    for service in [consent::NAME, identity::NAME] {
+        let key = SigningKey::generate();
+        bundle.push(key.jwk(service));
+        write_secret(&layout.signing_key(service), key.to_pkcs8_pem().as_bytes())?;
+    }
+    write_public(&layout.grant_keys(), &KeyBundle::to_json(&bundle))?;
+    let log_key = SigningKey::generate().to_pkcs8_pem();
+    write_secret(&layout.signing_key(disclosure_audit::NAME), log_key.as_bytes())?;
+    let verifier = disclosure_audit::verifier_key(disclosure_audit::LOG_ORIGIN, &log_key)?;
+    write_public(&layout.log_verifier_key(), &format!("{verifier}\n"))
+}
+
+fn write_certificate(path: &Path, key_path: &Path, pair: &Certificate) -> anyhow::Result<()> {
+    write_public(path, &pair.certificate)?;
+    write_secret(key_path, pair.key.as_bytes())
+}
+
+fn write_public(path: &Path, text: &str) -> anyhow::Result<()> {
+    write(path, text.as_bytes(), 0o644)
+}
+
+/// A secret is readable by its owner from the moment its file exists.
+fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, bytes, 0o600)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(file.write_all(bytes)?)
+}
