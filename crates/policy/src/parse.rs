@@ -56,26 +56,24 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 /// The key of the clause block around a place. An unreadable text has no blocks yet, so the lines
 /// themselves are looked at.
 fn clause_at(text: &str, offset: usize) -> Option<String> {
-    let mut block_start = 0;
-    let mut in_clause = false;
-    let mut line_start = 0;
-    for line in text.split_inclusive('\n') {
-        if line_start > offset && line.trim_start().starts_with('[') {
-            break;
-        }
-        if line.trim_end() == "[[clause]]" {
-            (in_clause, block_start) = (true, line_start);
-        } else if line.starts_with('[') && !line.starts_with("[[clause.") {
-            in_clause = false;
-        }
-        line_start += line.len();
+    let line_end = text
+        .get(offset..)?
+        .find('\n')
+        .map_or(text.len(), |it| offset + it);
+    let block_start = text[..line_end].rfind("[[clause]]")?;
+    let mut until_place = text[block_start..line_end].lines().skip(1);
+    if until_place.any(|line| line.starts_with('[') && !line.starts_with("[[clause.")) {
+        return None;
     }
-    let block = text.get(block_start..line_start).filter(|_| in_clause)?;
-    let key = block
+    let own_lines = text[block_start..]
         .lines()
-        .find_map(|line| line.trim_start().strip_prefix("key"))?;
-    let key = key.trim_start().strip_prefix('=')?.trim().trim_matches('"');
-    Some(key.to_owned())
+        .skip(1)
+        .take_while(|line| !line.starts_with('['));
+    let key = own_lines
+        .map(str::trim_start)
+        .find_map(|line| line.strip_prefix("key"))?;
+    let key = key.trim_start().strip_prefix('=')?;
+    Some(key.trim().trim_matches('"').to_owned())
 }
 
 #[cfg(test)]
@@ -104,11 +102,11 @@ mod tests {
         let cases = [
             ("name", None),
             ("x =", Some("a.b")),
-            ("y =", Some("c.d")),
+            ("\ny =", Some("c.d")),
             ("z =", None),
         ];
         for (place, clause) in cases {
-            let offset = text.find(place).unwrap();
+            let offset = text.find(place).unwrap() + place.len();
             assert_eq!(clause_at(text, offset).as_deref(), clause, "{place}");
         }
     }

@@ -116,6 +116,18 @@ pub enum ConsentState {
     Invalidated,
 }
 
+impl ConsentEntry {
+    /// Whether the consent is a yes that counts at this moment.
+    pub(crate) fn is_in_force(&self, now: u64) -> bool {
+        self.state.is_given() && self.expires_at.is_none_or(|it| now < it)
+    }
+
+    /// Whether the consent was a yes and has run out.
+    pub(crate) fn has_run_out(&self, now: u64) -> bool {
+        self.state == ConsentState::Expired || (self.state.is_given() && !self.is_in_force(now))
+    }
+}
+
 impl ConsentState {
     /// Whether the state allows processing.
     #[must_use]

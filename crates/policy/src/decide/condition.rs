@@ -1,0 +1,79 @@
+//! Whether a request and a person meet the condition of a rule.
+
+use super::Reason;
+use super::question::{Place, Question};
+use crate::language::ConsentWord;
+use crate::rulebook::Condition;
+use crate::vocabulary::Term;
+
+impl Question<'_> {
+    /// The first part of a condition that the request or the person does not meet.
+    pub(super) fn unmet(&self, condition: &Condition) -> Option<Reason> {
+        let Condition {
+            order,
+            aggregate_only,
+            consent,
+            acts,
+            ages,
+            regions,
+        } = condition;
+        if *aggregate_only && !self.aggregate {
+            return Some(Reason::AggregateOnly);
+        }
+        if !acts.is_empty() && !self.act().is_some_and(|it| acts.contains(it)) {
+            return Some(Reason::NotVoluntary);
+        }
+        if *order && !self.order {
+            return Some(Reason::OrderRequired);
+        }
+        let age = self.subject.and_then(|it| it.age_band);
+        if !ages.is_empty() && !age.is_some_and(|it| ages.contains(&it)) {
+            return Some(Reason::UnderAge);
+        }
+        let region = self.subject.and_then(|it| it.region);
+        if !regions.is_empty() && !region.is_some_and(|it| regions.iter().any(|at| at == it)) {
+            return Some(Reason::RegionNotCovered);
+        }
+        consent.and_then(|word| self.consent_refusal(word))
+    }
+
+    fn act(&self) -> Option<Term> {
+        match self.place {
+            Place::Point { act, .. } => act,
+            _ => None,
+        }
+    }
+
+    /// Why the consents on record do not carry this request.
+    ///
+    /// A yes to the purpose in general does not stand for a yes to a recipient, but a no to the
+    /// purpose in general outweighs a yes to a recipient.
+    fn consent_refusal(&self, word: ConsentWord) -> Option<Reason> {
+        let recipient = match (word, &self.place) {
+            (ConsentWord::Purpose, _) => None,
+            (ConsentWord::PurposeAndRecipient, Place::Recipient { recipient, .. }) => {
+                match recipient.id {
+                    Some(id) => Some(id),
+                    None => return Some(Reason::NoConsent),
+                }
+            }
+            (ConsentWord::PurposeAndRecipient, _) => return Some(Reason::NoConsent),
+        };
+        let mut refusal = Some(Reason::NoConsent);
+        for entry in self.subject.map_or(&[][..], |it| it.consents) {
+            let is_exact = entry.recipient == recipient;
+            if entry.purpose != self.purpose || !(is_exact || entry.recipient.is_none()) {
+                continue;
+            }
+            if entry.state.is_refusal() {
+                return Some(Reason::NoConsent);
+            }
+            if is_exact && entry.is_in_force(self.now) {
+                refusal = None;
+            } else if is_exact && entry.has_run_out(self.now) && refusal.is_some() {
+                refusal = Some(Reason::ConsentExpired);
+            }
+        }
+        refusal
+    }
+}

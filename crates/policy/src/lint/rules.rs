@@ -1,0 +1,200 @@
+//! The faults of a single rule.
+
+use toml::Spanned;
+
+use super::Linter;
+use crate::finding::Code;
+use crate::language::{ActionWord, Basis, ConditionBlock, ConsentWord, RuleBlock};
+use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS};
+
+impl Linter<'_> {
+    /// What holds for permissions and prohibitions alike: every word is known and in its place.
+    pub(super) fn rule_words(&mut self, rule: &RuleBlock) {
+        self.known(&PURPOSES, Code::UnknownPurpose, &rule.purposes);
+        self.known(&CATEGORIES, Code::UnknownCategory, &rule.categories);
+        self.known(
+            &RECIPIENT_KINDS,
+            Code::UnknownRecipientKind,
+            &rule.recipient_kinds,
+        );
+        for kind in &rule.recipient_kinds {
+            let declared = &self.file.recipient_kinds;
+            let is_declared = declared.iter().any(|it| it.key.get_ref() == kind.get_ref());
+            if !is_declared && RECIPIENT_KINDS.term(kind.get_ref()).is_some() {
+                let message = format!("declare a [[recipient_kind]] `{}` first", kind.get_ref());
+                self.find(Code::UnknownRecipientKind, kind, message);
+            }
+        }
+        for point in &rule.points {
+            let declared = &self.file.collection_points;
+            if !declared
+                .iter()
+                .any(|it| it.key.get_ref() == point.get_ref())
+            {
+                let message = format!("declare a [[collection_point]] `{}` first", point.get_ref());
+                self.find(Code::UnknownPoint, point, message);
+            }
+        }
+        if let Some(point) = rule
+            .points
+            .first()
+            .filter(|_| rule.action != ActionWord::Collect)
+        {
+            self.find(Code::WordOutOfPlace, point, "`points` belong to `collect`");
+        }
+        let kind = rule.recipient_kinds.first();
+        if let Some(kind) = kind.filter(|_| rule.action != ActionWord::Disclose) {
+            self.find(
+                Code::WordOutOfPlace,
+                kind,
+                "`recipient_kinds` belong to `disclose`",
+            );
+        }
+        for condition in rule.when.iter().chain(&rule.unless) {
+            self.condition(rule.action, condition);
+        }
+    }
+
+    fn condition(&mut self, action: ActionWord, block: &Spanned<ConditionBlock>) {
+        let condition = block.get_ref();
+        self.known(&ACTS, Code::UnknownAct, &condition.acts);
+        for region in &condition.regions {
+            self.region(region);
+        }
+        if let Some(act) = condition
+            .acts
+            .first()
+            .filter(|_| action != ActionWord::Collect)
+        {
+            self.find(Code::WordOutOfPlace, act, "`acts` belong to `collect`");
+        }
+        let to_recipient = condition.consent == Some(ConsentWord::PurposeAndRecipient);
+        if to_recipient && action != ActionWord::Disclose {
+            let message = "only `disclose` has a recipient: write \"for this purpose\"";
+            self.find(Code::WordOutOfPlace, block, message);
+        }
+    }
+
+    /// A permission is never wider than its words: each list that bounds it must be there.
+    pub(super) fn permit(&mut self, block: &Spanned<RuleBlock>) {
+        let rule = block.get_ref();
+        if rule.purposes.is_empty() {
+            self.find(
+                Code::PermitTooWide,
+                block,
+                "a permission names its `purposes`",
+            );
+        }
+        match rule.action {
+            ActionWord::Collect if rule.points.is_empty() => {
+                self.find(
+                    Code::PermitTooWide,
+                    block,
+                    "a permission to collect names its `points`",
+                );
+            }
+            ActionWord::Use | ActionWord::Disclose if rule.categories.is_empty() => {
+                self.find(
+                    Code::PermitTooWide,
+                    block,
+                    "a permission names its `categories`",
+                );
+            }
+            ActionWord::Disclose if rule.recipient_kinds.is_empty() => {
+                let message = "a permission to disclose names its `recipient_kinds`";
+                self.find(Code::PermitTooWide, block, message);
+            }
+            _ => {}
+        }
+        if let Some(unless) = &rule.unless {
+            self.find(
+                Code::WordOutOfPlace,
+                unless,
+                "a permission holds `when`, not `unless`",
+            );
+        }
+        self.basis(block);
+        self.kinds_fall_under_this_clause(rule);
+        self.acts_are_declared(rule);
+    }
+
+    pub(super) fn forbid(&mut self, block: &Spanned<RuleBlock>) {
+        let rule = block.get_ref();
+        if let Some(when) = &rule.when {
+            self.find(
+                Code::WordOutOfPlace,
+                when,
+                "a prohibition holds `unless`, not `when`",
+            );
+        }
+        if rule.basis.is_some() || rule.retention.is_some() {
+            let message = "`basis` and `retention` belong to a permission";
+            self.find(Code::WordOutOfPlace, block, message);
+        }
+    }
+
+    fn basis(&mut self, block: &Spanned<RuleBlock>) {
+        let rule = block.get_ref();
+        let asks_consent = rule
+            .when
+            .as_ref()
+            .is_some_and(|it| it.get_ref().consent.is_some());
+        match rule.basis {
+            None => self.find(
+                Code::PermitWithoutBasis,
+                block,
+                "a permission names its `basis`",
+            ),
+            Some(Basis::Consent | Basis::ExplicitConsent) if !asks_consent => {
+                let message = "a permission that rests on consent asks for it: add `consent` to \
+                               its `when`";
+                self.find(Code::ConsentNotAsked, block, message);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Each kind of recipient falls under one clause, so that no other clause can widen it.
+    fn kinds_fall_under_this_clause(&mut self, rule: &RuleBlock) {
+        let here = self.clause.map(|it| it.key.get_ref());
+        for kind in &rule.recipient_kinds {
+            let declared = &self.file.recipient_kinds;
+            let home = declared
+                .iter()
+                .find(|it| it.key.get_ref() == kind.get_ref());
+            let home = home.map(|it| it.falls_under.get_ref());
+            if let Some(home) = home.filter(|it| Some(*it) != here) {
+                let message = format!("`{}` falls under the clause `{home}`", kind.get_ref());
+                self.find(Code::RecipientKindElsewhere, kind, message);
+            }
+        }
+    }
+
+    /// Without a prohibition that names the accepted acts, a point would accept every act.
+    fn acts_are_declared(&mut self, rule: &RuleBlock) {
+        for point in &rule.points {
+            let mut forbids = self.file.clauses.iter().flat_map(|it| &it.forbids);
+            let is_declared = forbids.any(|forbid| {
+                let forbid = forbid.get_ref();
+                let covers = forbid.action == ActionWord::Collect
+                    && forbid.purposes.is_empty()
+                    && forbid.categories.is_empty()
+                    && (forbid.points.is_empty()
+                        || forbid
+                            .points
+                            .iter()
+                            .any(|it| it.get_ref() == point.get_ref()));
+                let unless = forbid.unless.as_ref();
+                covers && unless.is_some_and(|it| !it.get_ref().acts.is_empty())
+            });
+            if !is_declared {
+                let message = format!(
+                    "say by which acts values arrive at `{}`: forbid `collect` there, `unless` \
+                     `acts` are among those",
+                    point.get_ref()
+                );
+                self.find(Code::PointWithoutActs, point, message);
+            }
+        }
+    }
+}
