@@ -58,3 +58,70 @@ pub fn parse_bundle(mut bytes: &[u8]) -> Result<Vec<&[u8]>, LedgerError> {
     }
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::tests::hex;
+
+    #[test]
+    fn bundle_is_the_worked_vector() {
+        let entries = ["entry-0", "entry-1", "entry-2", "entry-3", "entry-4"].map(str::as_bytes);
+        let bundle = write_bundle(entries).unwrap();
+        let expected = "0007656e7472792d300007656e7472792d310007656e7472792d32\
+                        0007656e7472792d330007656e7472792d34";
+        assert_eq!(hex(&bundle), expected);
+        assert_eq!(parse_bundle(&bundle), Ok(entries.to_vec()));
+    }
+
+    #[test]
+    fn a_bundle_cut_anywhere_but_between_entries_is_refused() {
+        let bundle = write_bundle([b"ab".as_slice(), b"c"]).unwrap();
+        for length in 0..=bundle.len() {
+            let whole = [0, 4, 7].contains(&length);
+            assert_eq!(
+                parse_bundle(&bundle[..length]).is_ok(),
+                whole,
+                "{length} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bundle_holds_256_entries_and_no_more() {
+        let full = write_bundle([b"".as_slice(); 256]).unwrap();
+        assert_eq!(parse_bundle(&full).unwrap().len(), 256);
+        let over = write_bundle([b"".as_slice(); 257]).unwrap();
+        assert_eq!(parse_bundle(&over), Err(LedgerError::BundleMalformed));
+    }
+
+    #[test]
+    fn an_entry_fills_its_16_bit_length_and_no_more() {
+        let longest = vec![7; 65_535];
+        let bundle = write_bundle([longest.as_slice()]).unwrap();
+        assert_eq!(parse_bundle(&bundle), Ok(vec![longest.as_slice()]));
+        let over = vec![7; 65_536];
+        assert_eq!(
+            write_bundle([over.as_slice()]),
+            Err(LedgerError::EntryTooLong)
+        );
+    }
+
+    #[test]
+    fn the_last_bundle_of_a_log_is_partial() {
+        let cases = [
+            (0, 0, None),
+            (0, 1, Some(1)),
+            (0, 256, Some(256)),
+            (1, 256, None),
+            (1, 300, Some(44)),
+        ];
+        for (index, size, width) in cases {
+            assert_eq!(
+                BundleId::in_log(index, size).map(|id| id.width),
+                width,
+                "{index} of {size}"
+            );
+        }
+    }
+}

@@ -29,7 +29,7 @@ impl Checkpoint {
 
     /// Reads a signed text.
     ///
-    /// Extension lines are refused: this log writes none, and not every cosignature would cover them.
+    /// Extension lines are refused: this log writes none, and not every cosignature covers them.
     ///
     /// # Errors
     /// [`LedgerError::CheckpointMalformed`].
@@ -70,5 +70,97 @@ impl Checkpoint {
         } else {
             Err(LedgerError::OriginMismatch)
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::SignatureType;
+    use crate::key::tests::{log_key, witness_key};
+    use crate::merkle::root;
+    use crate::merkle::tests::leaves;
+
+    pub(crate) fn checkpoint() -> Checkpoint {
+        let origin = "disclosure.example/log1".to_owned();
+        Checkpoint {
+            origin,
+            size: 5,
+            root: root(&leaves(5)),
+        }
+    }
+
+    pub(crate) fn log() -> VerifierKey {
+        log_key().verifier(SignatureType::Ed25519)
+    }
+
+    #[test]
+    fn signed_checkpoint_is_the_worked_vector() {
+        let expected = "disclosure.example/log1\n\
+            5\n\
+            GqaNMHSQWlgfhMu9D3U3lJBP2ARRvEwT5p2aU7xZUCw=\n\
+            \n\
+            — disclosure.example/log1 dtIv06yfIxullZjUkWeCJEaspKtPItXhcdGt/AvRfS2xeEn0F1yPU8Q9yXiF\
+            QONfEWcUd23Rry6TzA7DLlBUH3JFRgQ=\n";
+        let note = checkpoint().sign(&log_key()).unwrap();
+        assert_eq!(note.to_string(), expected);
+        assert_eq!(Checkpoint::open(&note, &log()), Ok(checkpoint()));
+    }
+
+    #[test]
+    fn every_altered_byte_of_a_signed_checkpoint_is_refused() {
+        let note = checkpoint().sign(&log_key()).unwrap().to_string();
+        for place in 0..note.len() {
+            let mut altered = note.clone().into_bytes();
+            altered[place] ^= 1;
+            let opened = String::from_utf8(altered)
+                .ok()
+                .and_then(|text| Checkpoint::open(&Note::parse(&text).ok()?, &log()).ok());
+            assert_eq!(opened, None, "byte {place}");
+        }
+    }
+
+    #[test]
+    fn any_other_spelling_of_a_checkpoint_is_refused() {
+        let body = checkpoint().body();
+        assert_eq!(Checkpoint::parse(&body), Ok(checkpoint()));
+        let refused = [
+            String::new(),
+            body.replace("log1", "log1\n"),
+            body.replace("disclosure.example/log1", ""),
+            body.replace("\n5\n", "\n05\n"),
+            body.replace("\n5\n", "\n+5\n"),
+            body.replace("\n5\n", "\n-5\n"),
+            body.replace("\n5\n", "\n18446744073709551616\n"),
+            body.replace("GqaN", ""),
+            body.replace('=', ""),
+            body.trim_end().to_owned(),
+            format!("{body}extension\n"),
+            format!("{body}\n"),
+        ];
+        for text in refused {
+            assert_eq!(
+                Checkpoint::parse(&text),
+                Err(LedgerError::CheckpointMalformed),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_log_itself_signs_its_checkpoint() {
+        let other_log = checkpoint().sign(&witness_key());
+        assert_eq!(other_log, Err(LedgerError::OriginMismatch));
+        // A key may sign any note, so the origin is compared again on the way in.
+        let note = Note::sign(checkpoint().body(), &witness_key()).unwrap();
+        let key = witness_key().verifier(SignatureType::Ed25519);
+        assert_eq!(
+            Checkpoint::open(&note, &key),
+            Err(LedgerError::OriginMismatch)
+        );
+        assert_eq!(
+            Checkpoint::open(&note, &log()),
+            Err(LedgerError::SignatureMissing)
+        );
     }
 }

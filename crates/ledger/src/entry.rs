@@ -1,4 +1,4 @@
-//! The public leaf of the log: a random id, a rounded time and a commitment to a payload nobody can read.
+//! The public leaf of the log, and the opening of its commitment.
 //!
 //! ```text
 //! u8      version = 1
@@ -74,7 +74,8 @@ impl Entry {
 
 /// What turns a commitment back into an event: the payload, with the random blind that hides it.
 ///
-/// Whoever destroys both leaves a commitment that nobody can open, in a tree whose proofs all still hold.
+/// Whoever destroys both leaves a commitment that nobody can open, in a tree whose proofs all
+/// still hold.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opening {
     /// Random, one per event: without it a payload could be guessed from its commitment.
@@ -138,5 +139,101 @@ impl Opening {
 impl fmt::Debug for Opening {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Opening")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::tests::hex;
+
+    fn opening() -> Opening {
+        let payload = br#"{"recipient":"police","categories":["user.contact.email"]}"#.to_vec();
+        Opening {
+            blind: [7; 32],
+            payload,
+        }
+    }
+
+    fn entry() -> Entry {
+        let commitment = opening().commitment();
+        Entry {
+            id: Uuid::from_bytes([0xab; 16]),
+            time: 1_700_000_000,
+            commitment,
+        }
+    }
+
+    #[test]
+    fn commitment_is_the_worked_vector() {
+        let expected = "6dd8eca02c65eb0311006094345e7a7eb21da9b618d605abfee44ee115dc84e0";
+        assert_eq!(hex(&opening().commitment()), expected);
+    }
+
+    #[test]
+    fn entry_has_its_fixed_layout() {
+        let expected = format!(
+            "01{}000000006553f100{}",
+            "ab".repeat(16),
+            hex(&opening().commitment())
+        );
+        assert_eq!(hex(&entry().to_bytes()), expected);
+    }
+
+    #[test]
+    fn entry_is_read_back_and_nothing_else_is() {
+        let bytes = entry().to_bytes();
+        assert_eq!(Entry::parse(&bytes), Ok(entry()));
+        let longer = [bytes.as_slice(), &[0]].concat();
+        let other_version = [&[2], &bytes[1..]].concat();
+        for refused in [&[], &bytes[..56], &longer, &other_version] {
+            assert_eq!(Entry::parse(refused), Err(LedgerError::EntryMalformed));
+        }
+    }
+
+    #[test]
+    fn every_altered_byte_of_an_entry_is_another_leaf() {
+        for place in 0..ENTRY_BYTES {
+            let mut bytes = entry().to_bytes();
+            bytes[place] ^= 1;
+            assert_ne!(leaf_hash(&bytes), entry().leaf_hash(), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn every_altered_byte_of_an_opening_is_refused() {
+        let bytes = opening().to_bytes();
+        assert_eq!(Opening::parse(&bytes).unwrap().verify(&entry()), Ok(()));
+        for place in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[place] ^= 1;
+            let refused = Opening::parse(&bytes).unwrap().verify(&entry());
+            assert_eq!(
+                refused,
+                Err(LedgerError::CommitmentMismatch),
+                "byte {place}"
+            );
+        }
+    }
+
+    #[test]
+    fn opening_needs_a_whole_blind() {
+        assert_eq!(Opening::parse(&[7; 31]), Err(LedgerError::OpeningMalformed));
+        let empty_payload = Opening {
+            blind: [7; 32],
+            payload: Vec::new(),
+        };
+        assert_eq!(Opening::parse(&[7; 32]), Ok(empty_payload));
+    }
+
+    #[test]
+    fn same_payload_twice_gives_unlike_commitments() {
+        let commitment = || Opening::new(b"payload".to_vec()).commitment();
+        assert_ne!(commitment(), commitment());
+    }
+
+    #[test]
+    fn debug_shows_no_part_of_an_opening() {
+        assert_eq!(format!("{:?}", opening()), "Opening");
     }
 }

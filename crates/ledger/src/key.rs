@@ -216,3 +216,106 @@ pub(crate) fn check_name(name: &str) -> Result<(), LedgerError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const LOG: &str =
+        "disclosure.example/log1+76d22fd3+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c";
+    const WITNESS: &str =
+        "witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU";
+
+    pub(crate) fn log_key() -> NoteKey {
+        NoteKey::from_seed("disclosure.example/log1", &[1; 32]).unwrap()
+    }
+
+    pub(crate) fn witness_key() -> NoteKey {
+        NoteKey::from_seed("witness.example/w1", &[2; 32]).unwrap()
+    }
+
+    #[test]
+    fn verifier_keys_are_the_worked_vectors() {
+        let log = log_key().verifier(SignatureType::Ed25519);
+        let witness = witness_key().verifier(SignatureType::Cosignature);
+        for (verifier, line) in [(log, LOG), (witness, WITNESS)] {
+            assert_eq!(verifier.to_string(), line);
+            assert_eq!(VerifierKey::parse(line), Ok(verifier));
+        }
+    }
+
+    #[test]
+    fn every_altered_byte_of_a_verifier_key_is_refused() {
+        for place in 0..LOG.len() {
+            let mut line = LOG.as_bytes().to_vec();
+            line[place] ^= 1;
+            let line = String::from_utf8(line).unwrap();
+            assert!(VerifierKey::parse(&line).is_err(), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn malformed_verifier_keys_are_refused_for_what_they_are() {
+        let cases = [
+            ("", LedgerError::KeyMalformed),
+            ("name", LedgerError::KeyMalformed),
+            ("name+00000000", LedgerError::KeyMalformed),
+            ("name+00000000+", LedgerError::KeyMalformed),
+            ("name+00000000+AQ==", LedgerError::KeyMalformed),
+            ("+00000000+AQ==", LedgerError::KeyNameMalformed),
+            ("a name+00000000+AQ==", LedgerError::KeyNameMalformed),
+            ("name+00000000+Ag==", LedgerError::SignatureTypeUnknown),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(VerifierKey::parse(line), Err(expected), "{line}");
+        }
+        let upper_case = LOG.replace("76d22fd3", "76D22FD3");
+        assert_eq!(
+            VerifierKey::parse(&upper_case),
+            Err(LedgerError::KeyMalformed)
+        );
+    }
+
+    #[test]
+    fn names_that_would_break_a_line_are_refused() {
+        let longest = "n".repeat(255);
+        for name in ["n", "disclosure.example/log1", longest.as_str()] {
+            assert!(NoteKey::from_seed(name, &[1; 32]).is_ok(), "{name}");
+        }
+        let longer = "n".repeat(256);
+        for name in [
+            "",
+            "a b",
+            "a+b",
+            "a\nb",
+            "a\u{2003}b",
+            "a\u{7f}",
+            longer.as_str(),
+        ] {
+            let refused = NoteKey::from_seed(name, &[1; 32]);
+            assert_eq!(
+                refused.unwrap_err(),
+                LedgerError::KeyNameMalformed,
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_survives_its_file() {
+        let key = NoteKey::generate("log").unwrap();
+        let read = NoteKey::from_pkcs8("log", &key.to_pkcs8()).unwrap();
+        let verifier = |key: &NoteKey| key.verifier(SignatureType::Ed25519);
+        assert_eq!(verifier(&read), verifier(&key));
+        let refused = NoteKey::from_pkcs8("log", &[0; 48]);
+        assert_eq!(refused.unwrap_err(), LedgerError::KeyMalformed);
+    }
+
+    #[test]
+    fn debug_of_a_key_is_its_name() {
+        assert_eq!(
+            format!("{:?}", log_key()),
+            "NoteKey(disclosure.example/log1)"
+        );
+    }
+}

@@ -1,14 +1,13 @@
 //! The disclosure log as bytes: leaves, tiles, checkpoints, proofs and their verification.
 //!
 //! Pure: no clock, no storage, no network.
-//! The formats are those of the C2SP transparency-log family (tlog-tiles, signed-note, tlog-checkpoint,
-//! tlog-cosignature, tlog-proof) over RFC 6962 hashing, so tools other people wrote can read, verify and
-//! witness this log.
+//! The formats are those of the C2SP transparency-log family (tlog-tiles, signed-note,
+//! tlog-checkpoint, tlog-cosignature, tlog-proof) over RFC 6962 hashing, so tools other people
+//! wrote can read, verify and witness this log.
 //! Every parser is total and strict: one value has one spelling, and all else is refused.
 
 mod entry;
 mod error;
-
 mod merkle;
 
 mod bundle;

@@ -173,3 +173,153 @@ fn check_text(text: &str) -> Result<(), LedgerError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::tests::{log_key, witness_key};
+
+    const EXAMPLE_KEY: &str =
+        "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    const EXAMPLE: &str = "This is an example message.\n\n\
+        — example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXm\
+        RKuwHjG1Yu72IneyaQM=\n";
+
+    fn verifier(key: &NoteKey) -> VerifierKey {
+        key.verifier(SignatureType::Ed25519)
+    }
+
+    fn note() -> Note {
+        Note::sign("one\n\ntwo\n".to_owned(), &log_key()).unwrap()
+    }
+
+    #[test]
+    fn example_of_the_specification_verifies() {
+        let note = Note::parse(EXAMPLE).unwrap();
+        assert_eq!(note.text(), "This is an example message.\n");
+        assert_eq!(note.to_string(), EXAMPLE);
+        let key = VerifierKey::parse(EXAMPLE_KEY).unwrap();
+        let trusted = note.verify(std::slice::from_ref(&key));
+        assert_eq!(
+            trusted,
+            Ok(vec![TrustedSignature {
+                key: &key,
+                time: None
+            }])
+        );
+    }
+
+    #[test]
+    fn text_may_hold_blank_lines() {
+        assert_eq!(Note::parse(&note().to_string()), Ok(note()));
+    }
+
+    #[test]
+    fn signatures_by_unknown_keys_are_ignored() {
+        let mut signed = note();
+        let mut same_name = signed.signatures()[0].clone();
+        same_name.key_id[0] ^= 1;
+        let mut same_id = signed.signatures()[0].clone();
+        same_id.name.push('2');
+        for unknown in [same_name, same_id] {
+            signed.add(NoteSignature {
+                signature: vec![0; 64],
+                ..unknown
+            });
+        }
+        let known = [verifier(&witness_key()), verifier(&log_key())];
+        let trusted = signed.verify(&known).unwrap();
+        assert_eq!(
+            trusted,
+            [TrustedSignature {
+                key: &known[1],
+                time: None
+            }]
+        );
+    }
+
+    #[test]
+    fn one_false_signature_by_a_known_key_refuses_the_note() {
+        let mut signed = note();
+        let mut altered = signed.signatures()[0].clone();
+        altered.signature[0] ^= 1;
+        signed.add(altered);
+        let refused = signed.verify(&[verifier(&log_key())]).unwrap_err();
+        assert_eq!(refused, LedgerError::SignatureInvalid);
+    }
+
+    #[test]
+    fn a_note_no_known_key_signed_is_refused() {
+        let known = [verifier(&witness_key())];
+        for keys in [&[], known.as_slice()] {
+            assert_eq!(note().verify(keys), Err(LedgerError::SignatureMissing));
+        }
+    }
+
+    #[test]
+    fn notes_hold_64_signatures_and_no_more() {
+        let mut signed = note();
+        while signed.signatures().len() < SIGNATURES_MAX {
+            signed.add(signed.signatures()[0].clone());
+        }
+        let read = Note::parse(&signed.to_string()).unwrap();
+        assert_eq!(read.verify(&[verifier(&log_key())]).unwrap().len(), 64);
+        signed.add(signed.signatures()[0].clone());
+        assert_eq!(
+            Note::parse(&signed.to_string()),
+            Err(LedgerError::NoteMalformed)
+        );
+    }
+
+    #[test]
+    fn notes_hold_256_kibibytes_and_no_more() {
+        let sign = |length| {
+            Note::sign("a".repeat(length) + "\n", &log_key())
+                .unwrap()
+                .to_string()
+        };
+        let rest = sign(0).len();
+        let longest = sign(NOTE_BYTES_MAX - rest);
+        assert!(Note::parse(&longest).is_ok());
+        let longer = sign(NOTE_BYTES_MAX - rest + 1);
+        assert_eq!(Note::parse(&longer), Err(LedgerError::NoteMalformed));
+    }
+
+    #[test]
+    fn malformed_notes_are_refused() {
+        let line = note().signatures()[0].to_string();
+        let refused = [
+            String::new(),
+            "\n\n".to_owned(),
+            "text\n".to_owned(),
+            "text\n\n".to_owned(),
+            format!("text\n{line}\n"),
+            format!("text\n\n{line}"),
+            format!("text\n\n{line}\n\n"),
+            format!("text\n\n{line} \n"),
+            format!("text\r\n\n{line}\n"),
+            format!("te\txt\n\n{line}\n"),
+            format!("text\n\n{}\n", line.replace('—', "-")),
+            format!("text\n\n{}\n", line.trim_end_matches('=')),
+            "text\n\n— name AAAAAA==\n".to_owned(),
+            "text\n\n— name AAAA\n".to_owned(),
+            "text\n\n— na+me AAAAAAA=\n".to_owned(),
+            "text\n\n—  AAAAAAA=\n".to_owned(),
+        ];
+        for text in refused {
+            assert_eq!(
+                Note::parse(&text),
+                Err(LedgerError::NoteMalformed),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_without_a_final_newline_is_not_signed() {
+        for text in ["", "text", "te\0xt\n"] {
+            let refused = Note::sign(text.to_owned(), &log_key());
+            assert_eq!(refused, Err(LedgerError::NoteMalformed), "{text:?}");
+        }
+    }
+}

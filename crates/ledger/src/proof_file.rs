@@ -1,4 +1,4 @@
-//! The receipt that a person or an auditor verifies offline: a `.tlog-proof` file (C2SP tlog-proof).
+//! The receipt that a person or an auditor verifies offline (C2SP tlog-proof).
 //!
 //! ```text
 //! c2sp.org/tlog-proof@v1
@@ -9,8 +9,8 @@
 //! <checkpoint with signatures and cosignatures, verbatim>
 //! ```
 //!
-//! The format leaves `extra` unauthenticated; here it is not trusted but checked: the entry must be the
-//! leaf that the proof leads from, and blind and payload must open the entry's commitment.
+//! The format leaves `extra` unauthenticated; here it is not trusted but checked: the entry must
+//! be the leaf that the proof leads from, and blind and payload must open the entry's commitment.
 //! Once the opening is destroyed `extra` is the entry alone, and the proof still holds.
 
 use std::fmt;
@@ -59,7 +59,8 @@ impl ProofFile {
     ///
     /// # Errors
     /// [`LedgerError::ProofFileMalformed`] also when there is no `extra`,
-    /// [`LedgerError::EntryMalformed`], [`LedgerError::OpeningMalformed`] or [`LedgerError::NoteMalformed`].
+    /// [`LedgerError::EntryMalformed`], [`LedgerError::OpeningMalformed`] or
+    /// [`LedgerError::NoteMalformed`].
     pub fn parse(file: &str) -> Result<Self, LedgerError> {
         let malformed = LedgerError::ProofFileMalformed;
         if file.len() > FILE_BYTES_MAX {
@@ -101,7 +102,8 @@ impl ProofFile {
     /// Cosignatures are verified apart, with [`Note::verify`] on the checkpoint.
     ///
     /// # Errors
-    /// Those of [`Checkpoint::open`] and [`verify_inclusion`], or [`LedgerError::CommitmentMismatch`].
+    /// Those of [`Checkpoint::open`] and [`verify_inclusion`], or
+    /// [`LedgerError::CommitmentMismatch`].
     pub fn verify(&self, log: &VerifierKey) -> Result<Verified, LedgerError> {
         let Checkpoint { size, root, .. } = Checkpoint::open(&self.checkpoint, log)?;
         verify_inclusion(
@@ -139,5 +141,208 @@ impl fmt::Display for ProofFile {
             writeln!(formatter, "{}", BASE64_STANDARD.encode(hash))?;
         }
         write!(formatter, "\n{}", self.checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::checkpoint::tests::log;
+    use crate::cosignature::cosign;
+    use crate::key::tests::{log_key, witness_key};
+    use crate::merkle::tests::leaves;
+    use crate::{Frontier, SignatureType, prove_inclusion};
+
+    /// The receipt of entry 3 of a log of 5, whose other entries are the worked ones.
+    fn receipt() -> ProofFile {
+        let opening = Opening {
+            blind: [7; 32],
+            payload: b"payload".to_vec(),
+        };
+        let id = Uuid::from_bytes([9; 16]);
+        let entry = Entry {
+            id,
+            time: 1_700_000_000,
+            commitment: opening.commitment(),
+        };
+        let mut leaves = leaves(5);
+        leaves[3] = entry.leaf_hash();
+        let mut frontier = Frontier::new();
+        let tiles = frontier.append(&leaves);
+        let origin = log_key().name().to_owned();
+        let checkpoint = Checkpoint {
+            origin,
+            size: 5,
+            root: frontier.root(),
+        };
+        ProofFile {
+            entry,
+            opening: Some(opening),
+            index: 3,
+            proof: prove_inclusion(3, 5, |_| Some(tiles[0].hashes.clone())).unwrap(),
+            checkpoint: checkpoint.sign(&log_key()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn receipt_is_written_read_and_verified() {
+        let file = receipt().to_string();
+        let read = ProofFile::parse(&file).unwrap();
+        assert_eq!(read, receipt());
+        let ProofFile { entry, opening, .. } = receipt();
+        assert_eq!(
+            read.verify(&log()),
+            Ok(Verified {
+                index: 3,
+                size: 5,
+                entry,
+                opening
+            })
+        );
+        let lines: Vec<_> = file.lines().collect();
+        assert_eq!(lines[0], "c2sp.org/tlog-proof@v1");
+        assert!(lines[1].starts_with("extra "));
+        assert_eq!(
+            (lines[2], lines[6], lines[7]),
+            ("index 3", "", "disclosure.example/log1")
+        );
+    }
+
+    #[test]
+    fn cosignatures_are_kept_verbatim() {
+        let mut receipt = receipt();
+        receipt
+            .checkpoint
+            .add(cosign(&receipt.checkpoint, &witness_key(), 1_700_000_000));
+        let read = ProofFile::parse(&receipt.to_string()).unwrap();
+        assert!(read.verify(&log()).is_ok());
+        let known = [log(), witness_key().verifier(SignatureType::Cosignature)];
+        assert_eq!(read.checkpoint.verify(&known).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn every_altered_byte_of_a_receipt_is_refused() {
+        let file = receipt().to_string();
+        for place in 0..file.len() {
+            for bit in [1, 0x20] {
+                let mut altered = file.clone().into_bytes();
+                altered[place] ^= bit;
+                let verified = String::from_utf8(altered)
+                    .ok()
+                    .and_then(|text| ProofFile::parse(&text).ok()?.verify(&log()).ok());
+                assert_eq!(verified, None, "byte {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn proof_holds_after_its_opening_is_destroyed() {
+        let shredded = ProofFile {
+            opening: None,
+            ..receipt()
+        };
+        let read = ProofFile::parse(&shredded.to_string()).unwrap();
+        assert_eq!(read, shredded);
+        assert_eq!(read.verify(&log()).unwrap().opening, None);
+    }
+
+    #[test]
+    fn receipts_with_another_part_are_refused() {
+        let other_opening = Some(Opening {
+            blind: [7; 32],
+            payload: b"other".to_vec(),
+        });
+        let other_entry = Entry {
+            time: 0,
+            ..receipt().entry
+        };
+        let cases = [
+            (
+                ProofFile {
+                    opening: other_opening,
+                    ..receipt()
+                },
+                LedgerError::CommitmentMismatch,
+            ),
+            (
+                ProofFile {
+                    entry: other_entry,
+                    ..receipt()
+                },
+                LedgerError::RootMismatch,
+            ),
+            (
+                ProofFile {
+                    index: 2,
+                    ..receipt()
+                },
+                LedgerError::RootMismatch,
+            ),
+            (
+                ProofFile {
+                    index: 5,
+                    ..receipt()
+                },
+                LedgerError::IndexOutsideTree { index: 5, size: 5 },
+            ),
+            (
+                ProofFile {
+                    proof: Vec::new(),
+                    ..receipt()
+                },
+                LedgerError::ProofLength,
+            ),
+        ];
+        for (file, expected) in cases {
+            assert_eq!(file.verify(&log()), Err(expected));
+        }
+        let other_log = witness_key().verifier(SignatureType::Ed25519);
+        assert_eq!(
+            receipt().verify(&other_log),
+            Err(LedgerError::SignatureMissing)
+        );
+    }
+
+    #[test]
+    fn malformed_files_are_refused() {
+        let file = receipt().to_string();
+        let extra = file.lines().nth(1).unwrap();
+        let with_extra =
+            |bytes: &[u8]| file.replace(extra, &format!("extra {}", BASE64_STANDARD.encode(bytes)));
+        let entry = receipt().entry.to_bytes();
+        let short_opening = [entry.as_slice(), &[7; 31]].concat();
+        let malformed = LedgerError::ProofFileMalformed;
+        let cases = [
+            (String::new(), malformed),
+            (file.replace("@v1", "@v2"), malformed),
+            (file.replace(&format!("{extra}\n"), ""), malformed),
+            (file.replace("index 3\n", ""), malformed),
+            (file.replace("index 3", "index 03"), malformed),
+            (file.replace("index 3", "index +3"), malformed),
+            (
+                file.replace("index 3", "index 18446744073709551616"),
+                malformed,
+            ),
+            (file.replace("index 3", "index 3\nAAAA"), malformed),
+            (file.replace("\n\ndisclosure", "\ndisclosure"), malformed),
+            (with_extra(&entry[..56]), malformed),
+            (with_extra(&[0; 57]), LedgerError::EntryMalformed),
+            (with_extra(&short_opening), LedgerError::OpeningMalformed),
+            (file.trim_end().to_owned(), LedgerError::NoteMalformed),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(ProofFile::parse(&text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_over_its_bound_is_not_read() {
+        let over = "\n".repeat(FILE_BYTES_MAX + 1);
+        assert_eq!(
+            ProofFile::parse(&over),
+            Err(LedgerError::ProofFileMalformed)
+        );
     }
 }

@@ -203,3 +203,106 @@ impl Tiles {
             .expect("the tiles were chosen by the same arithmetic")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hashes(level: u8, index: u64, width: u16) -> TilePath {
+        TilePath::Hashes(TileId {
+            level,
+            index,
+            width,
+        })
+    }
+
+    fn entries(index: u64, width: u16) -> TilePath {
+        TilePath::Entries(BundleId { index, width })
+    }
+
+    #[test]
+    fn paths_are_spelled_and_read_alike() {
+        let cases = [
+            (hashes(0, 0, 256), "tile/0/000"),
+            (hashes(0, 0, 5), "tile/0/000.p/5"),
+            (hashes(1, 999, 255), "tile/1/999.p/255"),
+            (hashes(0, 1000, 1), "tile/0/x001/000.p/1"),
+            (hashes(63, 1_234_067, 256), "tile/63/x001/x234/067"),
+            (entries(0, 256), "tile/entries/000"),
+            (entries(0, 5), "tile/entries/000.p/5"),
+            (entries(1_234_067, 112), "tile/entries/x001/x234/067.p/112"),
+            (
+                hashes(0, u64::MAX, 256),
+                "tile/0/x018/x446/x744/x073/x709/x551/615",
+            ),
+        ];
+        for (path, spelled) in cases {
+            assert_eq!(path.to_string(), spelled);
+            assert_eq!(TilePath::parse(spelled), Ok(path));
+        }
+    }
+
+    #[test]
+    fn any_other_spelling_is_refused() {
+        let refused = [
+            "",
+            "tile",
+            "tile/0",
+            "tile/0/",
+            "tile/64/000",
+            "tile/00/000",
+            "tile/+1/000",
+            "tile/data/000",
+            "/tile/0/000",
+            "tile/0/0",
+            "tile/0/0000",
+            "tile/0/+00",
+            "tile/0/x000/001",
+            "tile/0/001/000",
+            "tile/0/x001",
+            "tile/0/x001/x000",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/01",
+            "tile/0/000.p/",
+            "tile/0/000.p/5/",
+            "tile/0/000.p/5.p/5",
+            "tile/0/x018/x446/x744/x073/x709/x551/616",
+            "tile/entries/x000/000",
+        ];
+        for path in refused {
+            assert_eq!(
+                TilePath::parse(path),
+                Err(LedgerError::TilePathMalformed),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tree_of_seventy_thousand_has_the_tiles_of_the_reference() {
+        let cases = [
+            (0, 0, Some(256)),
+            (0, 272, Some(256)),
+            (0, 273, Some(112)),
+            (0, 274, None),
+            (1, 0, Some(256)),
+            (1, 1, Some(17)),
+            (1, 2, None),
+            (2, 0, Some(1)),
+            (2, 1, None),
+            (3, 0, None),
+            (8, 0, None),
+            (63, 0, None),
+            (0, u64::MAX, None),
+        ];
+        for (level, index, width) in cases {
+            let id = TileId::in_tree(level, index, 70_000);
+            assert_eq!(
+                id.map(|id| id.width),
+                width,
+                "tile {index} of level {level}"
+            );
+        }
+    }
+}
