@@ -44,6 +44,8 @@ pub enum Code {
     PermitTooWide,
     /// A word that means nothing for this action or this sort of rule.
     WordOutOfPlace,
+    /// A condition that asks nothing.
+    EmptyCondition,
     /// A disclosure is permitted by a clause its kind of recipient does not fall under.
     RecipientKindElsewhere,
     /// A permission names no legal basis.
@@ -84,6 +86,7 @@ impl Code {
             Code::ClauseWithoutRules => "CLAUSE_WITHOUT_RULES",
             Code::PermitTooWide => "PERMIT_TOO_WIDE",
             Code::WordOutOfPlace => "WORD_OUT_OF_PLACE",
+            Code::EmptyCondition => "EMPTY_CONDITION",
             Code::RecipientKindElsewhere => "RECIPIENT_KIND_ELSEWHERE",
             Code::PermitWithoutBasis => "PERMIT_WITHOUT_BASIS",
             Code::ConsentNotAsked => "CONSENT_NOT_ASKED",

@@ -194,6 +194,18 @@ pub(crate) struct ConditionBlock {
     pub(crate) regions: Vec<Spanned<String>>,
 }
 
+impl ConditionBlock {
+    /// Whether it asks nothing, and so would always be met.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.order
+            && !self.aggregate_only
+            && self.consent.is_none()
+            && self.acts.is_empty()
+            && self.ages.is_empty()
+            && self.regions.is_empty()
+    }
+}
+
 /// For what exactly the person must have said yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum ConsentWord {

@@ -74,7 +74,7 @@ pub struct Clause {
     pub(crate) lines: Vec<String>,
 }
 
-/// A rule ready to be asked. In a prohibition an empty list of places means every place.
+/// A rule ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Rule {
     /// Index into the rulebook's clauses.
@@ -180,6 +180,24 @@ impl Rulebook {
         self.points.iter().find(|it| it.key == key)
     }
 
+    /// What a declared collection point takes values for: the widest purpose of the first rule
+    /// that permits collecting there.
+    #[must_use]
+    pub fn purpose_of_point(&self, key: &str) -> Option<&'static str> {
+        let point = self.points.iter().position(|it| it.key == key)?;
+        let rule = self
+            .permits
+            .iter()
+            .find(|it| it.action == ActionWord::Collect && it.points.contains(&point))?;
+        // The keys are in alphabetical order, so a purpose comes before all below it.
+        let mut keys = PURPOSES.keys();
+        keys.find(|it| {
+            PURPOSES
+                .term(it)
+                .is_some_and(|it| rule.purposes.contains(it))
+        })
+    }
+
     /// A kind of recipient that the policy knows.
     #[must_use]
     pub fn recipient_kind(&self, key: &str) -> Option<&RecipientKind> {
@@ -190,6 +208,11 @@ impl Rulebook {
     #[must_use]
     pub fn activities(&self) -> &[Activity] {
         &self.activities
+    }
+
+    /// The key of the clause in which a rule stands.
+    pub(crate) fn clause_of(&self, rule: &Rule) -> &str {
+        &self.clauses[rule.clause].key
     }
 
     fn from_checked(text: &str, file: &PolicyFile) -> Self {
@@ -273,10 +296,14 @@ impl Rulebook {
     }
 
     fn forbid(&self, clause: usize, block: &RuleBlock) -> Rule {
+        let mut points = self.point_indices(block);
+        if block.points.is_empty() {
+            points = (0..self.points.len()).collect();
+        }
         Rule {
             clause,
             action: block.action,
-            points: self.point_indices(block),
+            points,
             purposes: touching_or_all(&PURPOSES, &block.purposes),
             categories: touching_or_all(&CATEGORIES, &block.categories),
             recipient_kinds: below_or_all(&RECIPIENT_KINDS, &block.recipient_kinds),
@@ -289,11 +316,8 @@ impl Rulebook {
 
     fn point_indices(&self, block: &RuleBlock) -> Vec<usize> {
         let index = |key: &str| self.points.iter().position(|it| it.key == key);
-        block
-            .points
-            .iter()
-            .filter_map(|it| index(it.get_ref()))
-            .collect()
+        let indices = block.points.iter().map(|it| index(it.get_ref()));
+        indices.map(|it| it.expect(CHECKED)).collect()
     }
 }
 
@@ -314,7 +338,7 @@ impl Condition {
     }
 }
 
-const CHECKED: &str = "lint has refused every key that is not in the vocabulary";
+const CHECKED: &str = "lint has refused every key that is not in the vocabulary or not declared";
 
 fn below(registry: &Registry, keys: &[Spanned<String>]) -> TermSet {
     registry

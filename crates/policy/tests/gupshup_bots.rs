@@ -106,6 +106,18 @@ fn it_compiles_without_a_finding() {
 }
 
 #[test]
+fn a_point_that_is_declared_says_what_it_collects_for() {
+    for (point, purpose) in [
+        ("rss_feed", Some("essential.service.operations")),
+        ("site_registration", Some("essential.service")),
+        ("order", Some(PAYMENT)),
+        ("elsewhere", None),
+    ] {
+        assert_eq!(rulebook().purpose_of_point(point), purpose);
+    }
+}
+
+#[test]
 fn it_has_every_clause_and_says_what_keeps_it() {
     use Enforced::{ByRules, ByServices, ByTheLanguage, NotYet};
     let expected = [

@@ -62,7 +62,7 @@ impl<'r> Refusal<'r> {
     fn by(rulebook: &'r Rulebook, rule: &Rule, reason: Reason) -> Self {
         Self {
             reason,
-            clause: Some(&rulebook.clauses()[rule.clause].key),
+            clause: Some(rulebook.clause_of(rule)),
         }
     }
 }
@@ -136,7 +136,7 @@ impl<'a> Question<'a> {
         clauses: &mut Vec<&'r str>,
     ) -> Result<(), Refusal<'r>> {
         let mut note = |rule: &Rule| {
-            let key = rulebook.clauses()[rule.clause].key.as_str();
+            let key = rulebook.clause_of(rule);
             if !clauses.contains(&key) {
                 clauses.push(key);
             }
@@ -146,11 +146,8 @@ impl<'a> Question<'a> {
         if let Ok(permit) = &permit {
             note(permit);
         }
-        for forbid in rulebook
-            .forbids
-            .iter()
-            .filter(|it| self.is_touched_by(it, point))
-        {
+        let forbids = rulebook.forbids.iter();
+        for forbid in forbids.filter(|it| self.is_touched_by(it, point)) {
             match &forbid.condition {
                 None => return Err(Refusal::by(rulebook, forbid, Reason::Forbidden)),
                 Some(unless) => match self.unmet(unless) {
@@ -169,24 +166,22 @@ impl<'a> Question<'a> {
             return Ok(None);
         };
         let index = rulebook.points().iter().position(|it| it.key == key);
-        match index {
-            Some(at)
-                if rulebook.points()[at]
-                    .categories
-                    .contains_all(self.categories) =>
-            {
-                Ok(index)
-            }
-            _ => {
-                let collects = |it: &&Rule| it.action == ActionWord::Collect;
-                let speaks = |it: &&Rule| index.is_none_or(|at| it.points.contains(&at));
-                let rule = rulebook.permits.iter().filter(collects).find(speaks);
-                Err(match rule {
-                    Some(rule) => Refusal::by(rulebook, rule, Reason::CategoryNotDeclared),
-                    None => Refusal::of(Reason::CategoryNotDeclared),
-                })
-            }
+        let declared = index.map(|it| rulebook.points()[it].categories);
+        if declared.is_some_and(|it| it.contains_all(self.categories)) {
+            return Ok(index);
         }
+        let speaks = |it: &&Rule| match index {
+            Some(index) => it.points.contains(&index),
+            None => it.action == ActionWord::Collect,
+        };
+        Err(Refusal {
+            reason: Reason::CategoryNotDeclared,
+            clause: rulebook
+                .permits
+                .iter()
+                .find(speaks)
+                .map(|it| rulebook.clause_of(it)),
+        })
     }
 
     /// The first rule that permits all of it, or else the refusal of the one that came closest.
@@ -196,11 +191,7 @@ impl<'a> Question<'a> {
         point: Option<usize>,
     ) -> Result<&'r Rule, Refusal<'r>> {
         let mut closest = (Step::Place, self.refusal_without_rule(rulebook));
-        for rule in rulebook
-            .permits
-            .iter()
-            .filter(|it| it.action == self.action)
-        {
+        for rule in &rulebook.permits {
             match self.shortfall(rule, point) {
                 None => return Ok(rule),
                 Some((step, reason)) if step > closest.0 => {
@@ -228,53 +219,49 @@ impl<'a> Question<'a> {
 
     /// What a permission lacks to cover the request; nothing when it covers it.
     fn shortfall(&self, permit: &Rule, point: Option<usize>) -> Option<(Step, Reason)> {
-        let (is_here, wrong_purpose, wrong_categories) = match &self.place {
-            Place::Inside => (true, Reason::NoRule, Reason::PurposeExceedsCategories),
-            Place::Point { .. } => {
-                let is_here = point.is_some_and(|it| permit.points.contains(&it));
-                (is_here, Reason::NoRule, Reason::CategoryNotDeclared)
-            }
-            Place::Recipient { kind, .. } => {
-                let is_here = permit.recipient_kinds.contains(*kind);
-                (is_here, Reason::RecipientPurpose, Reason::FieldNotNecessary)
-            }
-        };
-        let has_purpose = permit.purposes.contains(self.purpose);
-        let wants_aggregate = permit
-            .condition
-            .as_ref()
-            .is_some_and(|it| it.aggregate_only);
-        if !is_here || (!has_purpose && matches!(self.place, Place::Inside)) {
+        if !self.is_in_reach(permit, point) {
             return Some((Step::Place, Reason::NoRule));
         }
-        if !has_purpose {
-            return Some((Step::Purpose, wrong_purpose));
+        if !permit.purposes.contains(self.purpose) {
+            return Some(match self.place {
+                // All rules of use share one place, so only the purpose tells which is meant.
+                Place::Inside => (Step::Place, Reason::NoRule),
+                Place::Point { .. } => (Step::Purpose, Reason::NoRule),
+                Place::Recipient { .. } => (Step::Purpose, Reason::RecipientPurpose),
+            });
         }
-        if self.aggregate && !wants_aggregate {
+        let condition = permit.condition.as_ref();
+        if self.aggregate && !condition.is_some_and(|it| it.aggregate_only) {
             // A permission about one person is none about a group.
             return Some((Step::Purpose, Reason::NoRule));
         }
         if !permit.categories.contains_all(self.categories) {
-            return Some((Step::Categories, wrong_categories));
+            let reason = match self.place {
+                Place::Inside => Reason::PurposeExceedsCategories,
+                Place::Point { .. } => Reason::CategoryNotDeclared,
+                Place::Recipient { .. } => Reason::FieldNotNecessary,
+            };
+            return Some((Step::Categories, reason));
         }
-        let condition = permit.condition.as_ref()?;
-        self.unmet(condition)
-            .map(|reason| (Step::Condition, reason))
+        let unmet = condition.and_then(|it| self.unmet(it));
+        unmet.map(|reason| (Step::Condition, reason))
     }
 
     /// Whether a prohibition speaks of this request, condition apart.
     fn is_touched_by(&self, forbid: &Rule, point: Option<usize>) -> bool {
-        let is_here = match &self.place {
-            Place::Inside => true,
-            Place::Point { .. } => {
-                forbid.points.is_empty() || point.is_some_and(|it| forbid.points.contains(&it))
-            }
-            Place::Recipient { kind, .. } => forbid.recipient_kinds.contains(*kind),
-        };
-        is_here
-            && forbid.action == self.action
+        self.is_in_reach(forbid, point)
             && forbid.purposes.contains(self.purpose)
             && forbid.categories.intersects(self.categories)
+    }
+
+    /// Whether a rule is about this action at this point or for this kind of recipient.
+    fn is_in_reach(&self, rule: &Rule, point: Option<usize>) -> bool {
+        let is_in_place = match self.place {
+            Place::Inside => true,
+            Place::Point { .. } => point.is_some_and(|it| rule.points.contains(&it)),
+            Place::Recipient { kind, .. } => rule.recipient_kinds.contains(kind),
+        };
+        is_in_place && rule.action == self.action
     }
 }
 

@@ -57,6 +57,13 @@ impl Linter<'_> {
 
     fn condition(&mut self, action: ActionWord, block: &Spanned<ConditionBlock>) {
         let condition = block.get_ref();
+        if condition.is_empty() {
+            self.find(
+                Code::EmptyCondition,
+                block,
+                "a condition asks for something",
+            );
+        }
         self.known(&ACTS, Code::UnknownAct, &condition.acts);
         for region in &condition.regions {
             self.region(region);
