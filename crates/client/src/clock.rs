@@ -1,0 +1,16 @@
+//! The one place that reads the time of day; everything else is told what time it is.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is after 1970");
+    u64::try_from(since.as_millis()).expect("milliseconds fit for 500 million years")
+}
+
+/// Seconds since 1970.
+pub fn now_seconds() -> u64 {
+    now_ms() / 1000
+}

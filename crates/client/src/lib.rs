@@ -1,0 +1,25 @@
+//! What an internal service adds to its dependencies: connections, calls, and the local view of consent.
+
+pub mod clock;
+mod connect;
+mod connection;
+pub mod context;
+mod follow;
+mod fresh;
+mod guard;
+mod refusal;
+mod replay;
+mod request;
+mod retry;
+mod span;
+pub mod timeout;
+pub mod traceparent;
+
+pub use connect::{ConnectError, Material, connect};
+pub use connection::Connection;
+pub use fresh::Fresh;
+pub use guard::{Guard, GuardError};
+pub use refusal::{error_info, reason};
+pub use replay::{DestroyedKey, KeyOwner, ReplayError, destroyed_keys, destroyed_keys_once_known};
+pub use request::{TENANT_METADATA, TIME_METADATA, request};
+pub use retry::retry;
