@@ -1,0 +1,39 @@
+//! Taking in what is given with an order.
+
+use chassis::{Caller, now_ms, now_seconds};
+use proto::payments_data::StoreOrderDataRequest;
+use vault::Owner;
+
+use super::{Api, wire};
+use crate::{error::Error, permission, store::Collected};
+
+/// Stores the values of a request under its order, and answers with all categories stored there.
+pub(super) async fn store(
+    api: &Api,
+    caller: &Caller,
+    mut request: StoreOrderDataRequest,
+) -> Result<Vec<String>, Error> {
+    let id = wire::order_id(&request.order_id)?;
+    let tenant = &caller.tenant;
+    // The grant is no part of what is remembered: a caller may fetch a fresh one and try again.
+    let token = std::mem::take(&mut request.grant);
+    let grant = api
+        .guard
+        .admit(&token, &caller.id, tenant.as_str(), now_seconds())
+        .await?;
+    let request_key = api
+        .request_key(caller, "StoreOrderData", &request.request_id, &request)
+        .await?;
+    let categories = request.values.iter().map(|value| value.category.as_str());
+    let subject = permission::to_collect(&grant, id, categories)?;
+    let now = now_ms();
+    let values = wire::values(request.values, now)?;
+    let key = api.keys.key(tenant, &Owner::Order(id.0)).await?;
+    let collected = Collected {
+        order: id,
+        subject,
+        values: &values,
+        request: &request_key,
+    };
+    api.store.put_values(tenant, &collected, &key.key, now).await
+}

@@ -1,0 +1,119 @@
+//! What follows the end of an order: its key is destroyed, and the log is told.
+
+use std::{sync::Arc, time::Duration};
+
+use chassis::{KeyStore, Stop, Tenant, now_ms};
+use client::{Connection, KeyOwner};
+use tokio::{sync::Notify, time::timeout};
+use vault::Owner;
+
+use crate::{
+    error::Error,
+    order::{Ending, Order, OrderId, SubjectId},
+    peers,
+    store::Store,
+};
+
+/// How many orders are taken up at a time; the log takes at most 1,000 in one batch.
+const ORDERS_MAX: u64 = 100;
+
+/// How often orders are looked for whose time is over, or whose key a stopped process left behind.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Ends orders. The end is written down first, then the key goes, then the log is told; wherever a
+/// process dies, the sweep of any replica goes on from there, and every step done twice is done once.
+#[derive(Clone)]
+pub(crate) struct Closing {
+    store: Store,
+    keys: KeyStore,
+    log: Connection,
+    closed: Arc<Notify>,
+}
+
+impl Closing {
+    pub(crate) fn new(store: Store, keys: KeyStore, log: Connection) -> Self {
+        Self {
+            store,
+            keys,
+            log,
+            closed: Arc::default(),
+        }
+    }
+
+    /// Closes one order. When it answers the key is gone; the log is told soon after, so that
+    /// closing does not depend on it.
+    pub(crate) async fn close(
+        &self,
+        tenant: &Tenant,
+        id: OrderId,
+        ending: Ending,
+    ) -> Result<Order, Error> {
+        let order = self.store.close(tenant, id, ending, now_ms()).await?;
+        self.keys.destroy(tenant, &Owner::Order(id.0)).await?;
+        self.closed.notify_one();
+        Ok(order)
+    }
+
+    /// Ends all orders of a person. When it answers, every key is gone and the log says so: what an
+    /// erasure certifies must be there first. The answer is every order there ever was.
+    pub(crate) async fn erase(
+        &self,
+        tenant: &Tenant,
+        subject: SubjectId,
+    ) -> Result<Vec<Order>, Error> {
+        let orders = self.store.erase(tenant, subject, now_ms()).await?;
+        self.finish(tenant, Some(subject)).await?;
+        Ok(orders)
+    }
+
+    /// Destroys what must be destroyed before this service may serve: keys that the log knows to
+    /// be gone, and that a restored backup has brought back.
+    pub(crate) async fn replay_destroyed(&self) -> Result<(), Error> {
+        for tenant in self.keys.tenants().await? {
+            for key in client::destroyed_keys_once_known(&self.log, tenant.as_str()).await {
+                if let KeyOwner::Order(order) = key.owner {
+                    self.keys.destroy(&tenant, &Owner::Order(order)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Expires orders and finishes endings until the process stops. A failure is tried again.
+    pub(crate) async fn sweep(self, stop: Stop) -> anyhow::Result<()> {
+        while !stop.is_requested() {
+            if let Err(error) = self.sweep_once().await {
+                tracing::warn!(%error, "orders that ended are not finished yet");
+            }
+            tokio::select! {
+                () = stop.requested() => {}
+                _ = timeout(SWEEP_INTERVAL, self.closed.notified()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_once(&self) -> Result<(), Error> {
+        for tenant in self.keys.tenants().await? {
+            self.store.expire(&tenant, now_ms()).await?;
+            self.finish(&tenant, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Destroys the keys of orders that have ended, and then tells the log.
+    async fn finish(&self, tenant: &Tenant, subject: Option<SubjectId>) -> Result<(), Error> {
+        loop {
+            let orders = self.store.to_destroy(tenant, subject, ORDERS_MAX).await?;
+            if orders.is_empty() {
+                return Ok(());
+            }
+            for order in &orders {
+                self.keys.destroy(tenant, &Owner::Order(order.id.0)).await?;
+            }
+            peers::record_destroyed(&self.log, tenant.as_str(), &orders).await?;
+            let ids: Vec<OrderId> = orders.iter().map(|order| order.id).collect();
+            self.store.destruction_recorded(tenant, &ids).await?;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Calls to the log: what is told it of releases and of keys that are gone.
+
+use client::Connection;
+use grant::{Action, Grant};
+use proto::disclosure_audit::{
+    self as log, KeyDestruction, RecordBatchRequest, RecordRequest,
+    disclosure_audit_service_client::DisclosureAuditServiceClient, record_outcome::Outcome,
+    record_request::Event,
+};
+
+use crate::{
+    error::Error,
+    order::{Order, OrderId, SubjectId},
+    release::Release,
+};
+
+/// How often a batch is offered to a log that does not answer, within one call.
+const ATTEMPTS: u32 = 3;
+
+/// The event of a release that is about to happen, to be recorded before it does.
+pub(crate) fn release_event(
+    release: &Release,
+    grant: Grant,
+    (order, subject): (OrderId, SubjectId),
+    categories: &[String],
+) -> RecordRequest {
+    let (recipient_id, recipient_kind) = match grant.action {
+        Action::Disclose {
+            recipient,
+            recipient_kind,
+        } => (recipient, recipient_kind),
+        Action::Use | Action::Collect { .. } => Default::default(),
+    };
+    let event = log::Release {
+        subject_id: subject.0.to_string(),
+        holder: grant.holder,
+        recipient_id,
+        recipient_kind,
+        purpose: grant.purpose,
+        categories: categories.to_vec(),
+        clauses: grant.clauses,
+        policy_version: grant.policy_version,
+        revision: grant.revision,
+        grant_id: grant.jti.to_string(),
+        order_id: order.0.to_string(),
+    };
+    RecordRequest {
+        request_id: release.record_id(),
+        event: Some(Event::Release(event)),
+    }
+}
+
+/// Enters in the log that the keys of these orders, at most 1,000, are gone. Said twice it is
+/// entered once.
+pub(crate) async fn record_destroyed(
+    connection: &Connection,
+    tenant: &str,
+    orders: &[Order],
+) -> Result<(), Error> {
+    let batch = RecordBatchRequest {
+        events: orders.iter().map(destruction_event).collect(),
+    };
+    let answer = client::retry(ATTEMPTS, async || {
+        DisclosureAuditServiceClient::new(connection.clone())
+            .record_batch(client::request(tenant, batch.clone()))
+            .await
+    })
+    .await;
+    let outcomes = match answer {
+        Ok(answer) => answer.into_inner().outcomes,
+        Err(status) => {
+            tracing::warn!(code = ?status.code(), "the log did not take destroyed keys");
+            return Err(Error::PeerUnavailable);
+        }
+    };
+    let recorded = |outcome: &log::RecordOutcome| match &outcome.outcome {
+        Some(Outcome::Recorded(entry)) => !entry.entry_id.is_empty(),
+        _ => false,
+    };
+    match outcomes.len() == orders.len() && outcomes.iter().all(recorded) {
+        true => Ok(()),
+        false => Err(Error::PeerUnavailable),
+    }
+}
+
+fn destruction_event(order: &Order) -> RecordRequest {
+    let destruction = KeyDestruction {
+        key_id: order.key_id.to_string(),
+        owner_kind: "order".to_owned(),
+        owner_id: order.id.0.to_string(),
+    };
+    RecordRequest {
+        request_id: format!("destroyed-{}", order.key_id),
+        event: Some(Event::KeyDestruction(destruction)),
+    }
+}

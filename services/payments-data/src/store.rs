@@ -1,0 +1,248 @@
+//! The memory of orders: one method is one question and one transaction.
+
+mod endings;
+mod orders;
+mod releases;
+mod subjects;
+mod values;
+
+use chassis::{Database, Migration, RequestKey, Tenant, is_unavailable, remember, replay};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, SqlErr};
+use uuid::Uuid;
+use vault::Key;
+
+use crate::{
+    error::Error,
+    order::{Order, OrderId, SubjectId},
+    release::Release,
+    value::{SealedValue, Value},
+};
+
+/// The schema of this service, in the order it came about.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "orders",
+    sql: include_str!("store/migrations/0001_orders.sql"),
+}];
+
+/// What one call brings for an order.
+pub(crate) struct Collected<'a> {
+    /// The order it is for.
+    pub(crate) order: OrderId,
+    /// Who placed that order, as the grant has it.
+    pub(crate) subject: SubjectId,
+    /// The values, one per category.
+    pub(crate) values: &'a [Value],
+    /// The request that brings them.
+    pub(crate) request: &'a RequestKey,
+}
+
+/// The orders in their database.
+#[derive(Clone)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// The order and the categories stored with it.
+    pub(crate) async fn order(
+        &self,
+        tenant: &Tenant,
+        id: OrderId,
+    ) -> Result<(Order, Vec<String>), Error> {
+        let connection = self.database.read();
+        let order = orders::find(connection, tenant.as_str(), id)
+            .await
+            .map_err(broken)?
+            .ok_or(Error::OrderUnknown)?;
+        let categories = values::categories(connection, tenant.as_str(), id);
+        Ok((order, categories.await.map_err(broken)?))
+    }
+
+    /// The order that this very request opened before, if it did.
+    pub(crate) async fn opened_before(
+        &self,
+        tenant: &Tenant,
+        request: &RequestKey,
+    ) -> Result<Option<Order>, Error> {
+        opened_by(self.database.read(), tenant, request).await
+    }
+
+    /// Enters a new order, unless the same request was faster elsewhere: the answer is the order
+    /// that the request has opened.
+    pub(crate) async fn open_order(
+        &self,
+        tenant: &Tenant,
+        order: Order,
+        request: &RequestKey,
+    ) -> Result<Order, Error> {
+        let transaction = self.begin().await?;
+        let erased = subjects::lock(&transaction, tenant.as_str(), order.subject);
+        if erased.await.map_err(broken)? {
+            return Err(Error::SubjectErased);
+        }
+        if let Some(before) = opened_by(&transaction, tenant, request).await? {
+            return Ok(before);
+        }
+        orders::insert(&transaction, tenant.as_str(), &order)
+            .await
+            .map_err(broken)?;
+        let answer = order.id.0.as_bytes();
+        remember(&transaction, request, answer, order.opened_at).await?;
+        transaction.commit().await.map_err(broken)?;
+        Ok(order)
+    }
+
+    /// Seals the values under their order and keeps them, each in place of its category's former
+    /// one. The answer is the categories then stored.
+    pub(crate) async fn put_values(
+        &self,
+        tenant: &Tenant,
+        collected: &Collected<'_>,
+        key: &Key,
+        now: i64,
+    ) -> Result<Vec<String>, Error> {
+        let id = collected.order;
+        let transaction = self.begin().await?;
+        let order = lock(&transaction, tenant, id, collected.subject).await?;
+        if let Some(answer) = replay(&transaction, collected.request).await? {
+            return categories_of(&answer);
+        }
+        order.require_open(now)?;
+        let tenant = tenant.as_str();
+        let versions = values::versions(&transaction, tenant, id);
+        let versions = versions.await.map_err(broken)?;
+        // Sealed here, because the version is part of the place and known only under the lock.
+        let sealed = collected.values.iter().map(|value| {
+            let before = versions.iter().find(|(it, _)| it == value.category());
+            let version = before.map_or(1, |(_, version)| version + 1);
+            value.seal(key, tenant, &order, version)
+        });
+        let sealed = sealed.collect();
+        values::put(&transaction, tenant, id, sealed)
+            .await
+            .map_err(broken)?;
+        let categories = values::categories(&transaction, tenant, id);
+        let categories = categories.await.map_err(broken)?;
+        let answer = categories.join("\n");
+        remember(&transaction, collected.request, answer.as_bytes(), now).await?;
+        transaction.commit().await.map_err(broken)?;
+        Ok(categories)
+    }
+
+    /// Uses up one of the order's releases for `release`, or takes up again what it used up before.
+    /// The answer is the order and the wanted values, sealed, in the order wanted.
+    pub(crate) async fn reserve(
+        &self,
+        tenant: &Tenant,
+        (id, subject): (OrderId, SubjectId),
+        release: &Release,
+        wanted: &[String],
+        now: i64,
+    ) -> Result<(Order, Vec<SealedValue>), Error> {
+        let transaction = self.begin().await?;
+        let mut order = lock(&transaction, tenant, id, subject).await?;
+        let tenant = tenant.as_str();
+        let before = releases::content(&transaction, tenant, release);
+        match before.await.map_err(broken)? {
+            Some(content) if content == release.content => order.require_open(now)?,
+            Some(_) => return Err(Error::IdempotencyConflict),
+            None => {
+                order = order.spend(now)?;
+                let reserved = releases::insert(&transaction, tenant, id, release, now);
+                reserved.await.map_err(taken)?;
+                let counted = orders::set_releases_used(&transaction, tenant, &order);
+                counted.await.map_err(broken)?;
+            }
+        }
+        let sealed = values::sealed(&transaction, tenant, id, wanted);
+        let sealed = in_order(sealed.await.map_err(broken)?, wanted)?;
+        transaction.commit().await.map_err(broken)?;
+        Ok((order, sealed))
+    }
+
+    /// Notes that the release is answered.
+    pub(crate) async fn complete(
+        &self,
+        tenant: &Tenant,
+        release: &Release,
+        now: i64,
+    ) -> Result<(), Error> {
+        let transaction = self.begin().await?;
+        releases::set_completed(&transaction, tenant.as_str(), release, now)
+            .await
+            .map_err(broken)?;
+        transaction.commit().await.map_err(broken)
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction, Error> {
+        self.database.begin().await.map_err(broken)
+    }
+}
+
+/// The order, kept still until the transaction ends, if the grant's person is the one who placed it.
+async fn lock(
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
+    id: OrderId,
+    subject: SubjectId,
+) -> Result<Order, Error> {
+    let order = orders::lock(transaction, tenant.as_str(), id);
+    let order = order.await.map_err(broken)?.ok_or(Error::OrderUnknown)?;
+    order.require_placed_by(subject)?;
+    Ok(order)
+}
+
+/// The values in the order wanted, if all are there.
+fn in_order(mut values: Vec<SealedValue>, wanted: &[String]) -> Result<Vec<SealedValue>, Error> {
+    let place = |category: &str| wanted.iter().position(|it| it == category);
+    values.sort_by_key(|value| place(&value.category));
+    match values.len() == wanted.len() {
+        true => Ok(values),
+        false => Err(Error::ValueMissing),
+    }
+}
+
+/// The order that a request opened: its id is what is remembered of it.
+async fn opened_by(
+    connection: &impl ConnectionTrait,
+    tenant: &Tenant,
+    request: &RequestKey,
+) -> Result<Option<Order>, Error> {
+    let Some(answer) = replay(connection, request).await? else {
+        return Ok(None);
+    };
+    let id = Uuid::from_slice(&answer).map_err(|_| Error::Corrupt)?;
+    orders::find(connection, tenant.as_str(), OrderId(id))
+        .await
+        .map_err(broken)
+}
+
+/// What is remembered of a request that stored values.
+fn categories_of(answer: &[u8]) -> Result<Vec<String>, Error> {
+    let text = std::str::from_utf8(answer).map_err(|_| Error::Corrupt)?;
+    Ok(text.split('\n').map(str::to_owned).collect())
+}
+
+/// The driver's own words may hold values, so they go nowhere: what matters is whether to try again.
+fn broken(error: DbErr) -> Error {
+    match is_unavailable(&error) {
+        true => Error::StoreUnavailable,
+        false => {
+            tracing::error!("a statement failed");
+            Error::Corrupt
+        }
+    }
+}
+
+/// Two orders were asked for a release under the same name at the same time: one came second.
+fn taken(error: DbErr) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::IdempotencyConflict,
+        _ => broken(error),
+    }
+}

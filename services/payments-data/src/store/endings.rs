@@ -1,0 +1,115 @@
+//! The memory of orders that end: what closes them, and which keys are still to be destroyed.
+
+use chassis::Tenant;
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::SimpleExpr,
+};
+
+use super::{Store, broken, orders, orders::Column, subjects, values};
+use crate::{
+    error::Error,
+    order::{Closing, Ending, Order, OrderId, State, SubjectId},
+};
+
+impl Store {
+    /// Closes an order in one of the ways a caller can, and removes what was given with it. From
+    /// here on its key is to be destroyed.
+    pub(crate) async fn close(
+        &self,
+        tenant: &Tenant,
+        id: OrderId,
+        ending: Ending,
+        now: i64,
+    ) -> Result<Order, Error> {
+        let transaction = self.begin().await?;
+        let order = orders::lock(&transaction, tenant.as_str(), id);
+        let order = order.await.map_err(broken)?.ok_or(Error::OrderUnknown)?;
+        if order.close(ending, now)? == Closing::Now {
+            close_those(&transaction, tenant, Column::OrderId.eq(id.0), ending).await?;
+            transaction.commit().await.map_err(broken)?;
+        }
+        Ok(Order {
+            state: State::Closed(ending),
+            ..order
+        })
+    }
+
+    /// Closes all open orders of a person and lets no more be opened. The answer is every order the
+    /// person ever placed, oldest first.
+    pub(crate) async fn erase(
+        &self,
+        tenant: &Tenant,
+        subject: SubjectId,
+        now: i64,
+    ) -> Result<Vec<Order>, Error> {
+        let transaction = self.begin().await?;
+        let erased = subjects::lock(&transaction, tenant.as_str(), subject);
+        if !erased.await.map_err(broken)? {
+            let noted = subjects::set_erased(&transaction, tenant.as_str(), subject, now);
+            noted.await.map_err(broken)?;
+            let theirs = Column::Subject.eq(subject.0);
+            close_those(&transaction, tenant, theirs, Ending::Erased).await?;
+        }
+        let orders = orders::of_subject(&transaction, tenant.as_str(), subject);
+        let orders = orders.await.map_err(broken)?;
+        transaction.commit().await.map_err(broken)?;
+        Ok(orders)
+    }
+
+    /// Closes the open orders whose time is over.
+    pub(crate) async fn expire(&self, tenant: &Tenant, now: i64) -> Result<(), Error> {
+        let transaction = self.begin().await?;
+        let over = Column::ExpiresAt.lte(now);
+        close_those(&transaction, tenant, over, Ending::Expired).await?;
+        transaction.commit().await.map_err(broken)
+    }
+
+    /// Up to `limit` closed orders, of one person or of all, of which the log does not yet say that
+    /// their key is gone.
+    pub(crate) async fn to_destroy(
+        &self,
+        tenant: &Tenant,
+        subject: Option<SubjectId>,
+        limit: u64,
+    ) -> Result<Vec<Order>, Error> {
+        let theirs = subject.map(|subject| Column::Subject.eq(subject.0));
+        let closed = orders::to_destroy(tenant.as_str())
+            .filter(Condition::all().add_option(theirs))
+            .limit(limit);
+        orders::all(self.database.read(), closed)
+            .await
+            .map_err(broken)
+    }
+
+    /// Notes that the log says it.
+    pub(crate) async fn destruction_recorded(
+        &self,
+        tenant: &Tenant,
+        orders: &[OrderId],
+    ) -> Result<(), Error> {
+        let transaction = self.begin().await?;
+        orders::set_destroyed(&transaction, tenant.as_str(), orders)
+            .await
+            .map_err(broken)?;
+        transaction.commit().await.map_err(broken)
+    }
+}
+
+/// Closes those of the tenant's open orders that `which` picks, then removes what was given with
+/// them: in this order, because closing waits for whoever is storing a value just now.
+async fn close_those(
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
+    which: SimpleExpr,
+    ending: Ending,
+) -> Result<(), Error> {
+    orders::close(transaction, tenant.as_str(), which.clone(), ending)
+        .await
+        .map_err(broken)?;
+    let closed = orders::to_destroy(tenant.as_str()).filter(which);
+    let ids = closed.select_only().column(Column::OrderId).into_query();
+    values::remove(transaction, tenant.as_str(), ids)
+        .await
+        .map_err(broken)
+}
