@@ -1,0 +1,77 @@
+//! Every way this service says no, and the code and reason of each.
+
+use tonic::Code;
+
+
+
+
+/// A refusal. It carries no words of a caller, of a driver or of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("a recipient's kind or purpose may not be a sale, trade or rental")]
+    SaleForbidden { field: &'static str },
+    #[error("the registration is incomplete or outside the vocabulary")]
+    RecipientInvalid { field: &'static str },
+    #[error("the recipient is already registered")]
+    RecipientExists,
+    #[error("no such recipient is registered")]
+    RecipientNotFound,
+    #[error("the release names a recipient that is not registered")]
+    RecipientNotRegistered,
+    #[error("the recipient's registration has ended")]
+    RecipientExpired,
+    #[error("the recipient is not registered for this purpose or category")]
+    RecipientPurpose,
+    #[error("the recipient is registered as another kind")]
+    RecipientKind,
+    #[error("the event is malformed")]
+    EventInvalid { field: &'static str },
+    #[error("a batch has 1 to 1,000 events")]
+    BatchSize,
+    #[error("too many events are waiting")]
+    Overloaded,
+    #[error("the request id was used before with other content")]
+    IdempotencyConflict,
+    #[error("the subject's audit key was destroyed")]
+    SubjectShredded,
+    #[error("no such entry")]
+    EntryUnknown,
+    #[error("no checkpoint covers the entry yet")]
+    CheckpointPending,
+    #[error("the log is empty")]
+    LogEmpty,
+    #[error("an argument cannot be read")]
+    ArgumentInvalid { field: &'static str },
+    #[error("the log cannot be reached")]
+    LogUnavailable,
+    /// What is stored contradicts itself: tampering, or a fault of ours.
+    #[error("the log is inconsistent")]
+    LogCorrupt,
+}
+
+impl Error {
+    /// The gRPC code and the reason, which are part of the contract.
+    pub(crate) fn code_and_reason(self) -> (Code, &'static str) {
+        match self {
+            Self::SaleForbidden { .. } => (Code::PermissionDenied, "SALE_FORBIDDEN"),
+            Self::RecipientInvalid { .. } => (Code::InvalidArgument, "RECIPIENT_INVALID"),
+            Self::RecipientExists => (Code::AlreadyExists, "RECIPIENT_EXISTS"),
+            Self::RecipientNotFound => (Code::NotFound, "RECIPIENT_UNKNOWN"),
+            Self::RecipientNotRegistered => (Code::FailedPrecondition, "RECIPIENT_UNKNOWN"),
+            Self::RecipientExpired => (Code::FailedPrecondition, "RECIPIENT_EXPIRED"),
+            Self::RecipientPurpose => (Code::PermissionDenied, "RECIPIENT_PURPOSE"),
+            Self::RecipientKind => (Code::PermissionDenied, "RECIPIENT_KIND"),
+            Self::EventInvalid { .. } => (Code::InvalidArgument, "EVENT_INVALID"),
+            Self::BatchSize => (Code::InvalidArgument, "BATCH_SIZE"),
+            Self::Overloaded => (Code::ResourceExhausted, "OVERLOADED"),
+            Self::IdempotencyConflict => (Code::AlreadyExists, "IDEMPOTENCY_CONFLICT"),
+            Self::SubjectShredded => (Code::FailedPrecondition, "SUBJECT_SHREDDED"),
+            Self::EntryUnknown => (Code::NotFound, "ENTRY_UNKNOWN"),
+            Self::CheckpointPending => (Code::Unavailable, "CHECKPOINT_PENDING"),
+            Self::LogEmpty => (Code::NotFound, "LOG_EMPTY"),
+            Self::ArgumentInvalid { .. } => (Code::InvalidArgument, "ARGUMENT_INVALID"),
+            Self::LogUnavailable => (Code::Unavailable, "LOG_UNAVAILABLE"),
+            Self::LogCorrupt => (Code::Internal, "LOG_CORRUPT"),
+        }
+    }
+}
