@@ -153,24 +153,24 @@ pub(crate) enum Basis {
     ImpliedConsentNotice,
 }
 
-/// How long data taken or used under a permission is kept.
+/// Until when data taken or used under a permission is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum Retention {
     #[serde(rename = "until the order is closed")]
-    UntilTheOrderIsClosed,
+    OrderClosed,
     #[serde(rename = "until consent is withdrawn")]
-    UntilConsentIsWithdrawn,
+    ConsentWithdrawn,
     #[serde(rename = "until erased")]
-    UntilErased,
+    Erased,
 }
 
 impl Retention {
     /// The words of the policy file.
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Retention::UntilTheOrderIsClosed => "until the order is closed",
-            Retention::UntilConsentIsWithdrawn => "until consent is withdrawn",
-            Retention::UntilErased => "until erased",
+            Retention::OrderClosed => "until the order is closed",
+            Retention::ConsentWithdrawn => "until consent is withdrawn",
+            Retention::Erased => "until erased",
         }
     }
 }

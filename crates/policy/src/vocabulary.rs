@@ -161,7 +161,7 @@ impl Registry {
 
     /// These keys and all below them: what a permission for them covers.
     pub fn below<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Option<TermSet> {
-        self.related(keys, |listed, given| is_at_or_below(listed, given))
+        self.related(keys, is_at_or_below)
     }
 
     /// These keys, all below and all above them: what a prohibition of them touches, since a

@@ -21,7 +21,7 @@ fn cases() -> Vec<Case<'static>> {
 }
 
 fn case(block: &'static str) -> Case<'static> {
-    let (header, edit) = block.split_once('\n').unwrap();
+    let (header, edit) = block.split_once('\n').expect("an edit follows");
     let [code, clause, place] = *header.splitn(3, ' ').collect::<Vec<_>>() else {
         panic!("a case begins with code, clause and place: {header}");
     };

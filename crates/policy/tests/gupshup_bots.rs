@@ -18,11 +18,11 @@ const SURVEY: &str = "marketing.communications.survey";
 const MAILER: RecipientId = RecipientId(7);
 
 fn rulebook() -> Rulebook {
-    compile(TEXT).unwrap()
+    compile(TEXT).expect("the shipped policy compiles")
 }
 
 fn consent(purpose: &str, recipient: Option<RecipientId>, state: ConsentState) -> ConsentEntry {
-    let purpose = PURPOSES.term(purpose).unwrap();
+    let purpose = PURPOSES.term(purpose).expect("a purpose of the vocabulary");
     ConsentEntry {
         purpose,
         recipient,
