@@ -10,6 +10,7 @@ const TASKS: &[&str] = &[
     "services/consent/src/follow.rs",
     "services/consent/src/outbox.rs",
     "services/consent/src/watch.rs",
+    "services/disclosure-audit/src/signer.rs",
     "services/identity/src/saga.rs",
     "services/payments-data/src/closing.rs",
 ];
