@@ -149,10 +149,10 @@ impl Guard {
         tenant: &str,
         event: RecordRequest,
     ) -> Result<RecordResponse, GuardError> {
-        let answer = retry(RECORD_ATTEMPTS, async || {
-            DisclosureAuditServiceClient::new(self.log.clone())
-                .record(request(tenant, event.clone()))
-                .await
+        let answer = retry(RECORD_ATTEMPTS, || {
+            let mut log = DisclosureAuditServiceClient::new(self.log.clone());
+            let ask = request(tenant, event.clone());
+            async move { log.record(ask).await }
         })
         .await;
         match answer {

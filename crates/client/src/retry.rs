@@ -19,10 +19,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// The call must be idempotent: an attempt whose answer was lost may have been carried out. The
 /// pauses double and are jittered, so that callers who failed together do not return together; no
 /// pause reaches past the deadline of the call being served.
-pub async fn retry<T>(
-    attempts: u32,
-    mut call: impl AsyncFnMut() -> Result<T, Status>,
-) -> Result<T, Status> {
+pub async fn retry<T, Answer>(attempts: u32, mut call: impl FnMut() -> Answer) -> Result<T, Status>
+where
+    Answer: Future<Output = Result<T, Status>>,
+{
     let mut backoff = BACKOFF_FIRST;
     for _ in 1..attempts {
         match call().await {
@@ -48,13 +48,15 @@ fn random_fraction() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
 
     async fn attempts_made(attempts: u32, code: Code) -> u32 {
         let mut made = 0;
-        let answer = retry(attempts, async || {
+        let answer = retry(attempts, || {
             made += 1;
-            Err::<(), _>(Status::new(code, "no"))
+            ready(Err::<(), _>(Status::new(code, "no")))
         });
         assert_eq!(answer.await.expect_err("it always fails").code(), code);
         made
