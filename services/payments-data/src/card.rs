@@ -141,10 +141,12 @@ fn check_digit_fits(digits: &[u8]) -> bool {
         .iter()
         .rev()
         .enumerate()
-        .map(|(place, digit)| match (place % 2, u32::from(digit - b'0')) {
-            (0, digit) => digit,
-            (_, digit) => digit * 2 / 10 + digit * 2 % 10,
-        })
+        .map(
+            |(place, digit)| match (place % 2, u32::from(digit - b'0')) {
+                (0, digit) => digit,
+                (_, digit) => digit * 2 / 10 + digit * 2 % 10,
+            },
+        )
         .sum();
     sum.is_multiple_of(10)
 }

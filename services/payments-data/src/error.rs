@@ -124,3 +124,25 @@ impl From<Error> for Status {
         }
     }
 }
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        match error {
+            // The key goes only when the order has ended, even if the row says otherwise: a
+            // restored backup brings rows back, and the log keeps their keys from coming with them.
+            KeyError::Destroyed { .. } => Self::OrderClosed,
+            KeyError::Unavailable => Self::StoreUnavailable,
+            KeyError::Missing => Self::Corrupt,
+        }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Invalid => Self::RequestIdInvalid,
+            RequestError::Conflict => Self::IdempotencyConflict,
+            RequestError::Db(_) => Self::StoreUnavailable,
+        }
+    }
+}

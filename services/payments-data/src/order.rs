@@ -344,10 +344,7 @@ mod tests {
     #[test]
     fn a_closed_order_has_no_release_to_spend() {
         let expires_at = order().expires_at;
-        assert!(matches!(
-            order().spend(expires_at),
-            Err(Error::OrderClosed)
-        ));
+        assert!(matches!(order().spend(expires_at), Err(Error::OrderClosed)));
         let settled = Order {
             state: State::Closed(Ending::Settled),
             ..order()

@@ -60,10 +60,10 @@ pub(crate) async fn record_destroyed(
     let batch = RecordBatchRequest {
         events: orders.iter().map(destruction_event).collect(),
     };
-    let answer = client::retry(ATTEMPTS, async || {
-        DisclosureAuditServiceClient::new(connection.clone())
-            .record_batch(client::request(tenant, batch.clone()))
-            .await
+    let answer = client::retry(ATTEMPTS, || {
+        let mut log = DisclosureAuditServiceClient::new(connection.clone());
+        let ask = client::request(tenant, batch.clone());
+        async move { log.record_batch(ask).await }
     })
     .await;
     let outcomes = match answer {

@@ -106,7 +106,9 @@ mod tests {
             },
             action,
             purpose: PURPOSE.to_owned(),
-            categories: ["user.name", "user.financial.credit_card"].map(str::to_owned).to_vec(),
+            categories: ["user.name", "user.financial.credit_card"]
+                .map(str::to_owned)
+                .to_vec(),
             clauses: vec!["use.payment-only-for-its-order".to_owned()],
             policy_version: "v1".to_owned(),
             revision: 7,
@@ -143,7 +145,10 @@ mod tests {
             (vec!["user.name.first"], Some(0)),
             (vec!["user"], Some(0)),
         ] {
-            match (to_collect(&grant, ORDER, categories.into_iter()), undeclared) {
+            match (
+                to_collect(&grant, ORDER, categories.into_iter()),
+                undeclared,
+            ) {
                 (Ok(subject), None) => assert_eq!(subject.0, SUBJECT),
                 (Err(Error::CategoryNotDeclared { index }), Some(place)) => {
                     assert_eq!(index, place);

@@ -114,12 +114,13 @@ impl Store {
         }
         order.require_open(now)?;
         let tenant = tenant.as_str();
-        let versions = values::versions(&transaction, tenant, id);
-        let versions = versions.await.map_err(broken)?;
+        let brought = collected.values.iter().map(Value::category);
+        let before = values::sealed(&transaction, tenant, id, brought);
+        let before = before.await.map_err(broken)?;
         // Sealed here, because the version is part of the place and known only under the lock.
         let sealed = collected.values.iter().map(|value| {
-            let before = versions.iter().find(|(it, _)| it == value.category());
-            let version = before.map_or(1, |(_, version)| version + 1);
+            let former = before.iter().find(|it| it.category == value.category());
+            let version = former.map_or(1, |former| former.version + 1);
             value.seal(key, tenant, &order, version)
         });
         let sealed = sealed.collect();
@@ -159,7 +160,7 @@ impl Store {
                 counted.await.map_err(broken)?;
             }
         }
-        let sealed = values::sealed(&transaction, tenant, id, wanted);
+        let sealed = values::sealed(&transaction, tenant, id, wanted.iter().map(String::as_str));
         let sealed = in_order(sealed.await.map_err(broken)?, wanted)?;
         transaction.commit().await.map_err(broken)?;
         Ok((order, sealed))

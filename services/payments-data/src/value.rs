@@ -44,8 +44,7 @@ impl Value {
         let fits = match &content {
             Content::Card(_) => category == card::CATEGORY,
             Content::Text(text) => {
-                category != card::CATEGORY
-                    && (1..=TEXT_BYTES_MAX).contains(&text.expose().len())
+                category != card::CATEGORY && (1..=TEXT_BYTES_MAX).contains(&text.expose().len())
             }
         };
         fits.then_some(Self { category, content })
@@ -63,12 +62,16 @@ impl Value {
 
     /// Seals the value to this order, for what the order is for, until it ends.
     pub fn seal(&self, key: &Key, tenant: &str, order: &Order, version: u32) -> SealedValue {
-        let sealed = in_place(tenant, order, &self.category, version, |place| {
-            match &self.content {
+        let sealed = in_place(
+            tenant,
+            order,
+            &self.category,
+            version,
+            |place| match &self.content {
                 Content::Text(text) => vault::seal(key, place, text.expose()),
                 Content::Card(card) => vault::seal(key, place, card.to_plaintext().expose()),
-            }
-        });
+            },
+        );
         SealedValue {
             category: self.category.clone(),
             version,
@@ -167,12 +170,16 @@ mod tests {
     #[test]
     fn text_and_card_come_back_from_their_seal() {
         let (key, order) = (Key::generate(), order());
-        let opened = name().seal(&key, TENANT, &order, 1).open(&key, TENANT, &order);
+        let opened = name()
+            .seal(&key, TENANT, &order, 1)
+            .open(&key, TENANT, &order);
         let opened = opened.unwrap();
         assert!(matches!(opened.content(), Content::Text(text) if text.expose() == b"Ada"));
 
         let card = Value::new(card::CATEGORY.to_owned(), a_card()).unwrap();
-        let opened = card.seal(&key, TENANT, &order, 1).open(&key, TENANT, &order);
+        let opened = card
+            .seal(&key, TENANT, &order, 1)
+            .open(&key, TENANT, &order);
         let opened = opened.unwrap();
         assert_eq!(opened.category(), card::CATEGORY);
         assert!(

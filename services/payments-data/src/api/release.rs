@@ -24,7 +24,9 @@ pub(super) async fn release(
     let release = Release::new(&grant, &request.request_id, id, &wanted)?;
 
     // Counted before anything else can fail: whatever happens from here on, this release is spent.
-    let reserved = api.store.reserve(tenant, (id, subject), &release, &wanted, now_ms());
+    let reserved = api
+        .store
+        .reserve(tenant, (id, subject), &release, &wanted, now_ms());
     let (order, sealed) = reserved.await?;
     let event = peers::release_event(&release, grant, (id, subject), &wanted);
     let record = api.guard.record(tenant.as_str(), event).await?;

@@ -35,5 +35,7 @@ pub(super) async fn store(
         values: &values,
         request: &request_key,
     };
-    api.store.put_values(tenant, &collected, &key.key, now).await
+    api.store
+        .put_values(tenant, &collected, &key.key, now)
+        .await
 }

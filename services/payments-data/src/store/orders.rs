@@ -1,7 +1,5 @@
 //! The table of orders.
 
-#![expect(unreachable_pub, reason = "what sea-orm derives is pub, and so must the row be")]
-
 use sea_orm::{
     QueryOrder, QuerySelect, Set, entity::prelude::*, sea_query::Expr, sea_query::IntoCondition,
 };
@@ -85,7 +83,9 @@ pub(super) async fn insert(
         key_id: Set(order.key_id),
         destruction_pending: Set(false),
     };
-    Entity::insert(row).exec_without_returning(transaction).await?;
+    Entity::insert(row)
+        .exec_without_returning(transaction)
+        .await?;
     Ok(())
 }
 
@@ -96,7 +96,10 @@ pub(super) async fn set_releases_used(
     order: &Order,
 ) -> Result<(), DbErr> {
     Entity::update_many()
-        .col_expr(Column::ReleasesUsed, Expr::value(i64::from(order.releases_used)))
+        .col_expr(
+            Column::ReleasesUsed,
+            Expr::value(i64::from(order.releases_used)),
+        )
         .filter(Column::Tenant.eq(tenant))
         .filter(Column::OrderId.eq(order.id.0))
         .exec(transaction)
@@ -112,7 +115,10 @@ pub(super) async fn close(
     ending: Ending,
 ) -> Result<(), DbErr> {
     Entity::update_many()
-        .col_expr(Column::State, Expr::value(StateName::from(State::Closed(ending))))
+        .col_expr(
+            Column::State,
+            Expr::value(StateName::from(State::Closed(ending))),
+        )
         .col_expr(Column::DestructionPending, Expr::value(true))
         .filter(Column::Tenant.eq(tenant))
         .filter(Column::State.eq(StateName::Open))

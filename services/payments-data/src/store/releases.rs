@@ -1,6 +1,9 @@
 //! The table of releases reserved and completed.
 
-#![expect(unreachable_pub, reason = "what sea-orm derives is pub, and so must the row be")]
+#![expect(
+    unreachable_pub,
+    reason = "what sea-orm derives is pub, and so must the row be"
+)]
 
 use sea_orm::{Set, entity::prelude::*, sea_query::Expr};
 
@@ -51,7 +54,9 @@ pub(super) async fn insert(
         reserved_at: Set(now),
         completed_at: Set(None),
     };
-    Entity::insert(row).exec_without_returning(transaction).await?;
+    Entity::insert(row)
+        .exec_without_returning(transaction)
+        .await?;
     Ok(())
 }
 

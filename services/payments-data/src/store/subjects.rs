@@ -1,8 +1,11 @@
 //! The table of people who placed orders: whether a person is erased, and nothing else.
 
-#![expect(unreachable_pub, reason = "what sea-orm derives is pub, and so must the row be")]
+#![expect(
+    unreachable_pub,
+    reason = "what sea-orm derives is pub, and so must the row be"
+)]
 
-use sea_orm::{QuerySelect, Set, TryInsertResult, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{QuerySelect, Set, entity::prelude::*};
 
 use crate::order::SubjectId;
 
@@ -33,15 +36,10 @@ pub(super) async fn lock(
         subject: Set(subject.0),
         erased_at: Set(None),
     };
-    let key = [Column::Tenant, Column::Subject];
-    let inserted = Entity::insert(row)
-        .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
-        .do_nothing()
+    Entity::insert(row)
+        .on_conflict_do_nothing()
         .exec_without_returning(transaction)
         .await?;
-    if let TryInsertResult::Inserted(1) = inserted {
-        return Ok(false);
-    }
     let row = Entity::find_by_id((tenant.to_owned(), subject.0));
     let row = row.lock_exclusive().one(transaction).await?;
     Ok(row.is_some_and(|row| row.erased_at.is_some()))

@@ -1,7 +1,5 @@
 //! The table of what is given with orders, sealed.
 
-#![expect(unreachable_pub, reason = "what sea-orm derives is pub, and so must the row be")]
-
 use sea_orm::{
     QueryOrder, QuerySelect, Set,
     entity::prelude::*,
@@ -49,26 +47,12 @@ pub(super) async fn categories(
         .await
 }
 
-/// Which version of each category is stored with the order.
-pub(super) async fn versions(
+/// What is stored of the order in these categories, in any order.
+pub(super) async fn sealed<'a>(
     connection: &impl ConnectionTrait,
     tenant: &str,
     order: OrderId,
-) -> Result<Vec<(String, i64)>, DbErr> {
-    of(tenant, order)
-        .select_only()
-        .columns([Column::Category, Column::Version])
-        .into_tuple()
-        .all(connection)
-        .await
-}
-
-/// What is stored of the order in these categories.
-pub(super) async fn sealed(
-    connection: &impl ConnectionTrait,
-    tenant: &str,
-    order: OrderId,
-    categories: &[String],
+    categories: impl IntoIterator<Item = &'a str>,
 ) -> Result<Vec<SealedValue>, DbErr> {
     let rows = of(tenant, order).filter(Column::Category.is_in(categories));
     let rows = rows.all(connection).await?;
