@@ -79,12 +79,12 @@ mod tests {
     #[tokio::test]
     async fn the_first_success_is_the_answer() {
         let mut made = 0;
-        let answer = retry(5, async || {
+        let answer = retry(5, || {
             made += 1;
-            match made {
+            ready(match made {
                 3 => Ok(made),
                 _ => Err(Status::unavailable("not yet")),
-            }
+            })
         });
         assert_eq!(answer.await.expect("the third attempt"), 3);
     }
