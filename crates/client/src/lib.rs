@@ -1,6 +1,7 @@
 //! What an internal service adds to its dependencies: connections, calls, and the local view of consent.
 
 pub mod clock;
+mod clients;
 mod connect;
 mod connection;
 pub mod context;
@@ -15,6 +16,7 @@ mod span;
 pub mod timeout;
 pub mod traceparent;
 
+pub use clients::{Addresses, Clients};
 pub use connect::{ConnectError, Material, connect};
 pub use connection::Connection;
 pub use fresh::Fresh;

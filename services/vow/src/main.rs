@@ -1,5 +1,6 @@
 //! The one program: every command is a line here and a file beside it.
 
+mod endpoints;
 mod init;
 mod migrate;
 mod policy_check;

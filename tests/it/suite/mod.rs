@@ -1,7 +1,6 @@
 //! A running suite for a test: the real program, material and databases of its own, free ports.
 
 pub mod acts;
-pub mod client;
 pub mod postgres;
 pub mod separate;
 
@@ -12,10 +11,9 @@ use std::{
     time::Duration,
 };
 
+use client::{Addresses, Clients, Material};
 use serde_json::Value;
 use tempfile::TempDir;
-
-pub use client::Client;
 
 /// The program under test.
 pub const VOW: &str = env!("CARGO_BIN_EXE_vow");
@@ -94,17 +92,18 @@ impl Suite {
     }
 
     /// A client with one of the development certificates.
-    pub fn client(&self, name: &str, tenant: &str) -> Client {
-        Client::connect(&self.material(), &self.endpoints(), name, tenant)
+    pub fn client(&self, name: &str, tenant: &str) -> Clients {
+        let own = client_material(&self.material(), name);
+        Clients::connect(&self.addresses(), &own, tenant).expect("the addresses are well formed")
     }
 
     /// The internal service that does most things, in the tenant `default`.
-    pub fn shop(&self) -> Client {
+    pub fn shop(&self) -> Clients {
         self.client("shop", "default")
     }
 
     /// The person who publishes policies and registers recipients.
-    pub fn operator(&self) -> Client {
+    pub fn operator(&self) -> Clients {
         self.client("operator", "default")
     }
 
@@ -112,6 +111,21 @@ impl Suite {
     pub fn endpoints(&self) -> Value {
         let text = fs::read_to_string(self.material().join("endpoints.json"));
         serde_json::from_str(&text.expect("the suite is up")).expect("it is JSON")
+    }
+
+    /// The gRPC addresses.
+    pub fn addresses(&self) -> Addresses {
+        let endpoints = self.endpoints();
+        let address = |service: &str| {
+            let address = endpoints["services"][service]["grpc"].as_str();
+            address.expect("every service is listed").to_owned()
+        };
+        Addresses {
+            disclosure_audit: address("disclosure-audit"),
+            consent: address("consent"),
+            payments_data: address("payments-data"),
+            identity: address("identity"),
+        }
     }
 
     /// Kills the program as a power switch would.
@@ -146,6 +160,14 @@ impl Drop for Suite {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The certificate of a development client.
+pub fn client_material(material: &Path, name: &str) -> Material {
+    let clients = material.join("clients");
+    let certificate = clients.join(format!("{name}.pem"));
+    let key = clients.join(format!("{name}.key"));
+    Material::read(&certificate, &key, &material.join("ca.pem")).expect("init made it")
 }
 
 fn spawn(arguments: &[String], environment: &[(String, String)], folder: &Path) -> Child {

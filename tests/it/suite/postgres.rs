@@ -19,6 +19,7 @@ const SERVER_USER: &str = "postgres";
 
 /// A running cluster.
 pub struct Postgres {
+    folder: PathBuf,
     programs: PathBuf,
     port: u16,
     databases: AtomicU32,
@@ -49,6 +50,11 @@ impl Postgres {
         format!("postgres://{SERVER_USER}@127.0.0.1:{port}/{name}")
     }
 
+    /// Everything the server writes, its log ahead of writes included.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     fn start(programs: PathBuf) -> Self {
         remove_leftovers();
         let folder = env::temp_dir().join(format!("{FOLDER_PREFIX}{}", std::process::id()));
@@ -66,6 +72,7 @@ impl Postgres {
         let port = free_port();
         run_until_this_process_ends(&programs, &folder, &data, port);
         let postgres = Self {
+            folder,
             programs,
             port,
             databases: AtomicU32::new(0),

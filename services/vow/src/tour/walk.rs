@@ -1,0 +1,435 @@
+//! The story: what a person, a shop and the providers do, in order, and what Vow answers.
+
+use std::fs;
+
+use anyhow::Context;
+use client::Clients;
+use ledger::VerifierKey;
+use proto::{
+    consent::{
+        AuthorizeRequest, Collect, ConsentScope, Disclose, GrantConsentRequest, Question, Source,
+        WithdrawConsentRequest, question::Action,
+    },
+    disclosure_audit::{
+        AccountDisclosuresRequest, GetReceiptRequest, Recipient, RegisterRecipientRequest,
+    },
+    identity::{
+        CollectRequest, EraseSubjectRequest, FindSubjectRequest, GetErasureRequest,
+        RegisterSubjectRequest, RevealRequest, SubjectState, Value,
+    },
+    payments_data::{
+        Card, OpenOrderRequest, OrderValue, ReleaseRequest, SettleOrderRequest,
+        StoreOrderDataRequest, order_value,
+    },
+};
+use uuid::Uuid;
+
+use super::narrator::{chapter, does, fact, permitted, refused};
+use crate::{endpoints::Endpoints, init::Layout, say::say, up, verify};
+
+const NEWSLETTER: &str = "marketing.communications.email";
+const PAYMENT: &str = "essential.service.payment_processing";
+const EMAIL: &str = "user.contact.email";
+const NAME: &str = "user.name";
+const CARD: &str = "user.financial.credit_card";
+const DAY_SECONDS: u64 = 86_400;
+
+/// Everything the story holds on to.
+struct Walk {
+    shop: Clients,
+    operator: Clients,
+    layout: Layout,
+    provider: String,
+    processor: String,
+    subject: String,
+    receipts: Vec<(String, String)>,
+}
+
+/// Walks the whole story. The first thing that is not as promised ends it with an error.
+pub async fn walk(layout: &Layout, endpoints: &Endpoints) -> anyhow::Result<()> {
+    let mut walk = Walk::begin(layout, endpoints)?;
+    walk.register_recipients().await?;
+    walk.register_person().await?;
+    walk.ask_for_a_provider().await?;
+    walk.pay_an_order().await?;
+    walk.withdraw().await?;
+    walk.account().await?;
+    walk.verify_a_receipt().await?;
+    walk.erase().await?;
+    say!();
+    say!("Every answer was as promised.");
+    Ok(())
+}
+
+impl Walk {
+    fn begin(layout: &Layout, endpoints: &Endpoints) -> anyhow::Result<Self> {
+        let marker = &Uuid::new_v4().simple().to_string()[..8];
+        Ok(Self {
+            shop: up::clients(layout, endpoints, "shop")?,
+            operator: up::clients(layout, endpoints, "operator")?,
+            layout: layout.clone(),
+            provider: format!("letterpress-{marker}"),
+            processor: format!("card-house-{marker}"),
+            subject: String::new(),
+            receipts: Vec::new(),
+        })
+    }
+
+    async fn register_recipients(&mut self) -> anyhow::Result<()> {
+        chapter(1, "The company says who may ever receive anything");
+        does("The operator registers a newsletter provider and a payment processor.");
+        let provider = recipient(&self.provider, "service_provider", NEWSLETTER, &[NAME, EMAIL]);
+        let processor = recipient(&self.processor, "payment_processor", PAYMENT, &[NAME, CARD]);
+        for recipient in [provider, processor] {
+            let request = RegisterRecipientRequest {
+                request_id: new_id(),
+                recipient: Some(recipient),
+            };
+            let request = self.operator.request(request);
+            self.operator.audit.register_recipient(request).await?;
+        }
+        fact("each registration names a contract, purposes, categories, a country and an end");
+        does("Somebody tries to register a party that buys data.");
+        let request = RegisterRecipientRequest {
+            request_id: new_id(),
+            recipient: Some(recipient("broker", "data_broker", "third_party_sharing.sale", &[EMAIL])),
+        };
+        let request = self.operator.request(request);
+        let answer = self.operator.audit.register_recipient(request).await;
+        refused(answer, "SALE_FORBIDDEN", "personal data is not sold, and no registration can say so")
+    }
+
+    async fn register_person(&mut self) -> anyhow::Result<()> {
+        chapter(2, "Ada registers at the shop");
+        let request = self.shop.request(RegisterSubjectRequest {
+            request_id: new_id(),
+            region: "US".into(),
+            age_band: proto::consent::AgeBand::Adult.into(),
+            accepted_policy_version: up::current_policy_version(&mut self.shop).await?,
+        });
+        self.subject = self.shop.identity.register_subject(request).await?.into_inner().subject_id;
+        fact("she is a random number to every service; her age is kept as a band");
+
+        does("She types her name and e-mail address; the shop asks before it stores them.");
+        let (grant, clauses) = self.authorize(self.collect("typed", &[NAME, EMAIL])).await?;
+        let email = format!("{}@example.org", &self.subject);
+        let request = self.shop.request(CollectRequest {
+            request_id: new_id(),
+            grant,
+            values: vec![value(NAME, "Ada Tour"), value(EMAIL, &email)],
+        });
+        self.shop.identity.collect(request).await?;
+        permitted("both are sealed under her own key, each with where it came from", &clauses);
+
+        let request = self.shop.request(FindSubjectRequest {
+            category: EMAIL.into(),
+            text: email.to_uppercase(),
+        });
+        let found = self.shop.identity.find_subject(request).await?.into_inner().subject_ids;
+        anyhow::ensure!(found == [self.subject.clone()], "she had to be found by her e-mail address");
+        fact("she can be found by her address through a keyed index; nothing was opened for it");
+
+        does("The shop would also like a fingerprint, which no collection point declares.");
+        let answer = self.ask(self.collect("typed", &["user.biometric"])).await;
+        refused(answer, "CATEGORY_NOT_DECLARED", "nothing enters that is not declared")?;
+        does("The shop has a phone number of hers from an address list.");
+        let answer = self.ask(self.collect("retrieved", &["user.contact.phone_number"])).await;
+        refused(answer, "NOT_VOLUNTARY", "at the site only her own act counts")
+    }
+
+    async fn ask_for_a_provider(&mut self) -> anyhow::Result<()> {
+        chapter(3, "A newsletter provider wants her e-mail address");
+        let answer = self.ask(self.disclose_email()).await;
+        refused(answer, "NO_CONSENT", "she has not permitted this provider this purpose")?;
+
+        does("Ada says yes, on a form, to this provider and the newsletter.");
+        let request = self.shop.request(GrantConsentRequest {
+            request_id: new_id(),
+            scope: Some(self.scope()),
+            source: Source::WebForm.into(),
+            expires_at: None,
+        });
+        let consent = self.shop.consent.grant_consent(request).await?.into_inner();
+        fact(&format!("revision {}; she gets a signed receipt to keep", consent.revision));
+
+        let (grant, clauses) = self.authorize(self.disclose_email()).await?;
+        let entry = self.reveal(&grant).await?;
+        permitted("her address, and nothing else, after the record was durable", &clauses);
+        self.keep_receipt("newsletter", &entry).await
+    }
+
+    async fn pay_an_order(&mut self) -> anyhow::Result<()> {
+        chapter(4, "She orders, and pays by card");
+        let (order, other_order) = (self.open_order().await?, self.open_order().await?);
+        let (grant, clauses) = self.authorize(self.order_question(&order, None)).await?;
+        let request = self.shop.request(StoreOrderDataRequest {
+            request_id: new_id(),
+            order_id: order.clone(),
+            grant,
+            values: order_values(),
+        });
+        self.shop.payments.store_order_data(request).await?;
+        permitted("card and name are sealed under this order, and expire with it", &clauses);
+
+        let question = self.order_question(&order, Some(&self.processor));
+        let (grant, clauses) = self.authorize(question).await?;
+        let released = self.release(&order, &grant).await?;
+        let left = released.releases_left;
+        permitted(&format!("the processor gets card and name; releases left: {left}"), &clauses);
+        let entry = released.record.context("a release is recorded")?.entry_id;
+        self.keep_receipt("payment", &entry).await?;
+
+        does("The same grant is replayed for another order.");
+        let answer = self.release(&other_order, &grant).await;
+        refused(answer, "OTHER_ORDER", "what came with an order serves that order only")?;
+        does("The processor would like her e-mail address too.");
+        let mut question = self.order_question(&order, Some(&self.processor));
+        question.categories = vec![EMAIL.into()];
+        let answer = self.ask(question).await;
+        refused(answer, "FIELD_NOT_NECESSARY", "it is not needed to charge a card")?;
+
+        does("The order is settled.");
+        let request = self.shop.request(SettleOrderRequest { order_id: order.clone() });
+        self.shop.payments.settle_order(request).await?;
+        let question = self.order_question(&order, Some(&self.processor));
+        let (grant, _) = self.authorize(question).await?;
+        let answer = self.release(&order, &grant).await;
+        refused(answer, "ORDER_CLOSED", "the order's key is destroyed; nobody can open its card again")
+    }
+
+    async fn withdraw(&mut self) -> anyhow::Result<()> {
+        chapter(5, "Ada changes her mind");
+        let (grant, _) = self.authorize(self.disclose_email()).await?;
+        does("The shop holds a fresh grant for the provider when she withdraws.");
+        let request = self.shop.request(WithdrawConsentRequest {
+            request_id: new_id(),
+            scope: Some(self.scope()),
+            source: Source::WebForm.into(),
+        });
+        self.shop.consent.withdraw_consent(request).await?;
+        let request = self.shop.request(RevealRequest {
+            grant,
+            categories: Vec::new(),
+            request_id: new_id(),
+        });
+        let answer = self.shop.identity.reveal(request).await;
+        refused(answer, "GRANT_SUPERSEDED", "the very next call obeys, though the grant had not expired")?;
+        let answer = self.ask(self.disclose_email()).await;
+        refused(answer, "NO_CONSENT", "and there is no new grant")
+    }
+
+    async fn account(&mut self) -> anyhow::Result<()> {
+        chapter(6, "She asks what was disclosed about her");
+        let request = self.shop.request(AccountDisclosuresRequest {
+            subject_id: self.subject.clone(),
+            ..Default::default()
+        });
+        let records = self.shop.audit.account_disclosures(request).await?.into_inner().records;
+        anyhow::ensure!(records.len() == 2, "two disclosures had to be listed, not {}", records.len());
+        for record in records {
+            let release = record.release.context("every record says what left")?;
+            fact(&format!(
+                "log entry {}: {} to {} ({}), by {}",
+                record.index,
+                release.categories.join(" and "),
+                record.recipient_name,
+                record.recipient_country,
+                release.clauses.join(", "),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn verify_a_receipt(&mut self) -> anyhow::Result<()> {
+        chapter(7, "She checks a receipt herself, offline");
+        let key = self.log_key()?;
+        for (name, proof) in &self.receipts {
+            verify::prove(proof, &key).map_err(anyhow::Error::msg)?;
+            fact(&format!("the {name} receipt holds: signed, in the log, and it says just what left"));
+        }
+        let (_, proof) = &self.receipts[0];
+        let forged = proof.replacen("index ", "index 1", 1);
+        anyhow::ensure!(verify::prove(&forged, &key).is_err(), "a forged receipt had to fail");
+        fact("a receipt with one digit altered proves nothing");
+        Ok(())
+    }
+
+    async fn erase(&mut self) -> anyhow::Result<()> {
+        chapter(8, "She asks to be erased");
+        let request = self.shop.request(EraseSubjectRequest {
+            request_id: new_id(),
+            subject_id: self.subject.clone(),
+        });
+        let answer = self.shop.identity.erase_subject(request).await?.into_inner();
+        let mut erasure = answer.erasure.context("an erasure has a state")?;
+        while erasure.state() != SubjectState::Erased {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            let request = GetErasureRequest { subject_id: self.subject.clone() };
+            let answer = self.shop.identity.get_erasure(self.shop.request(request)).await?;
+            erasure = answer.into_inner().erasure.context("an erasure has a state")?;
+        }
+        fact("quarantine, order keys, her own key, the audit key last; a signed certificate is in the log");
+        let certificate = self.layout.folder().join("erasure.jwt");
+        fs::write(&certificate, &erasure.certificate)?;
+
+        let answer = self.ask(self.disclose_email()).await;
+        refused(answer, "SUBJECT_ERASED", "nothing is decided for her any more")?;
+        let request = self.shop.request(AccountDisclosuresRequest {
+            subject_id: self.subject.clone(),
+            ..Default::default()
+        });
+        let answer = self.shop.audit.account_disclosures(request).await;
+        refused(answer, "SUBJECT_SHREDDED", "even the log cannot say any more what it recorded of her")?;
+        let key = self.log_key()?;
+        for (name, proof) in &self.receipts {
+            verify::prove(proof, &key).map_err(anyhow::Error::msg)?;
+            fact(&format!("her {name} receipt still verifies: the log forgot, and was not altered"));
+        }
+        Ok(())
+    }
+}
+
+/// The calls the chapters are made of.
+impl Walk {
+    async fn ask(&mut self, question: Question) -> Result<(String, Vec<String>), tonic::Status> {
+        let request = AuthorizeRequest { question: Some(question), at_least_as_fresh: 0 };
+        let answer = self.shop.consent.authorize(self.shop.request(request)).await?.into_inner();
+        Ok((answer.grant, answer.decision.unwrap_or_default().clauses))
+    }
+
+    async fn authorize(&mut self, question: Question) -> anyhow::Result<(String, Vec<String>)> {
+        Ok(self.ask(question).await?)
+    }
+
+    async fn reveal(&mut self, grant: &str) -> anyhow::Result<String> {
+        let request = self.shop.request(RevealRequest {
+            grant: grant.into(),
+            categories: Vec::new(),
+            request_id: new_id(),
+        });
+        let revealed = self.shop.identity.reveal(request).await?.into_inner();
+        let categories: Vec<_> = revealed.values.iter().map(|it| it.category.as_str()).collect();
+        anyhow::ensure!(categories == [EMAIL], "exactly the e-mail address had to be revealed");
+        Ok(revealed.record.context("a reveal is recorded")?.entry_id)
+    }
+
+    async fn open_order(&mut self) -> anyhow::Result<String> {
+        let request = self.shop.request(OpenOrderRequest {
+            request_id: new_id(),
+            subject_id: self.subject.clone(),
+            merchant: "shop".into(),
+            ..Default::default()
+        });
+        let answer = self.shop.payments.open_order(request).await?.into_inner();
+        Ok(answer.order.context("an opened order is returned")?.order_id)
+    }
+
+    async fn release(
+        &mut self,
+        order: &str,
+        grant: &str,
+    ) -> Result<proto::payments_data::ReleaseResponse, tonic::Status> {
+        let request = self.shop.request(ReleaseRequest {
+            request_id: new_id(),
+            order_id: order.into(),
+            grant: grant.into(),
+            categories: Vec::new(),
+        });
+        Ok(self.shop.payments.release(request).await?.into_inner())
+    }
+
+    async fn keep_receipt(&mut self, name: &str, entry: &str) -> anyhow::Result<()> {
+        let request = self.shop.request(GetReceiptRequest { entry_id: entry.into() });
+        let proof = self.shop.audit.get_receipt(request).await?.into_inner().proof;
+        let proof = String::from_utf8(proof)?;
+        fs::write(self.layout.folder().join(format!("{name}.tlog-proof")), &proof)?;
+        self.receipts.push((name.into(), proof));
+        Ok(())
+    }
+
+    fn log_key(&self) -> anyhow::Result<VerifierKey> {
+        let line = fs::read_to_string(self.layout.log_verifier_key())?;
+        Ok(VerifierKey::parse(line.trim())?)
+    }
+
+    fn collect(&self, act: &str, categories: &[&str]) -> Question {
+        Question {
+            subject_id: self.subject.clone(),
+            action: Some(Action::Collect(Collect {
+                point: "site_registration".into(),
+                act: act.into(),
+            })),
+            categories: owned(categories),
+            ..Default::default()
+        }
+    }
+
+    fn disclose_email(&self) -> Question {
+        Question {
+            subject_id: self.subject.clone(),
+            action: Some(Action::Disclose(Disclose { recipient_id: self.provider.clone() })),
+            purpose: NEWSLETTER.into(),
+            categories: owned(&[EMAIL]),
+            ..Default::default()
+        }
+    }
+
+    /// Card and name of an order: to be collected, or disclosed when there is a recipient.
+    fn order_question(&self, order: &str, recipient: Option<&str>) -> Question {
+        let (action, purpose) = match recipient {
+            Some(id) => (Action::Disclose(Disclose { recipient_id: id.into() }), PAYMENT),
+            None => (Action::Collect(Collect { point: "order".into(), act: "typed".into() }), ""),
+        };
+        Question {
+            subject_id: self.subject.clone(),
+            action: Some(action),
+            purpose: purpose.into(),
+            categories: owned(&[CARD, NAME]),
+            order_id: order.into(),
+            ..Default::default()
+        }
+    }
+
+    fn scope(&self) -> ConsentScope {
+        ConsentScope {
+            subject_id: self.subject.clone(),
+            purpose: NEWSLETTER.into(),
+            recipient_id: self.provider.clone(),
+        }
+    }
+}
+
+fn recipient(id: &str, kind: &str, purpose: &str, categories: &[&str]) -> Recipient {
+    let expires = chassis::clock::now_seconds() + 365 * DAY_SECONDS;
+    Recipient {
+        recipient_id: id.into(),
+        name: id.into(),
+        kind: kind.into(),
+        contract: "tour".into(),
+        purposes: owned(&[purpose]),
+        categories: owned(categories),
+        country: "US".into(),
+        expires_at: Some(prost_types::Timestamp { seconds: expires as i64, nanos: 0 }),
+        ended_at: None,
+    }
+}
+
+fn order_values() -> Vec<OrderValue> {
+    let card = Card { number: "4242 4242 4242 4242".into(), expiry_month: 12, expiry_year: 2099 };
+    [(CARD, order_value::Value::Card(card)), (NAME, order_value::Value::Text("Ada Tour".into()))]
+        .into_iter()
+        .map(|(category, value)| OrderValue { category: category.into(), value: Some(value) })
+        .collect()
+}
+
+fn value(category: &str, text: &str) -> Value {
+    Value { category: category.into(), text: text.into() }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|it| (*it).to_owned()).collect()
+}
+
+fn new_id() -> String {
+    Uuid::new_v4().to_string()
+}

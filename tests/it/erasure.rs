@@ -1,0 +1,84 @@
+//! Erasure: after it nothing opens, every proof still holds, and the keys are in no file.
+
+use std::{fs, process::Command};
+
+use grant::{ErasureCertificate, KeyBundle};
+use tonic::Code;
+
+use crate::suite::{Suite, VOW, acts::*, databases};
+
+#[tokio::test]
+async fn after_an_erasure_nothing_opens_and_every_proof_holds() {
+    for database in databases() {
+        let mut suite = Suite::start_on(database).await;
+        let (mut shop, mut operator) = (suite.shop(), suite.operator());
+        for (id, kind, purpose, category) in [
+            ("letterpress", "service_provider", NEWSLETTER, EMAIL),
+            ("card-house", "payment_processor", PAYMENT, CARD),
+        ] {
+            register_recipient(&mut operator, id, kind, purpose, &[category])
+                .await
+                .expect("it may be");
+        }
+        let subject = register(&mut shop).await;
+        collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
+        let about = scope(&subject, NEWSLETTER, "letterpress");
+        grant_consent(&mut shop, about.clone()).await.expect("anybody may agree");
+        let question = disclose(&subject, "letterpress", NEWSLETTER, &[EMAIL]);
+        let (email_grant, _) = authorize(&mut shop, question.clone()).await.expect("she agreed");
+        let record = reveal(&mut shop, &email_grant).await.expect("it is granted").record;
+        let proof = receipt(&mut shop, &record.expect("it is recorded").entry_id).await;
+        let proof = proof.expect("it can be proved");
+        let order = open_order(&mut shop, &subject, 3).await.order_id;
+        store_order_data(&mut shop, &subject, &order, vec![order_card("4242424242424242")])
+            .await
+            .expect("it is open");
+        let card = of_order(disclose(&subject, "card-house", PAYMENT, &[CARD]), &order);
+        let (card_grant, _) = authorize(&mut shop, card).await.expect("it is necessary");
+
+        let erasure = erase(&mut shop, &subject).await;
+        let again = erase(&mut shop, &subject).await;
+        assert_eq!(erasure, again);
+        let keys = fs::read_to_string(suite.material().join("grant-keys.jwks"));
+        let keys = KeyBundle::parse(&keys.expect("init made it")).expect("it is a bundle");
+        let certificate =
+            ErasureCertificate::verify(&erasure.certificate, &keys).expect("it is signed");
+        assert_eq!(certificate.subject.to_string(), subject);
+        for service in ["identity", "payments-data", "disclosure-audit"] {
+            assert_eq!(certificate.destroyed_keys[service].len(), 1, "{service}");
+        }
+        let certified = receipt(&mut shop, &erasure.entry_id).await.expect("it is in the log");
+
+        // The restart shows that nothing of it lived in memory only.
+        for restarted in [false, true] {
+            if restarted {
+                suite.kill();
+                suite.restart().await;
+                shop = suite.shop();
+            }
+            let answer = reveal(&mut shop, &email_grant).await;
+            answer.expect_err("her key is gone");
+            let answer = release(&mut shop, &order, &card_grant).await;
+            answer.expect_err("the order's key is gone");
+            let answer = authorize(&mut shop, question.clone()).await;
+            assert_refused(answer, Code::FailedPrecondition, "SUBJECT_ERASED");
+            let answer = grant_consent(&mut shop, about.clone()).await;
+            assert_refused(answer, Code::FailedPrecondition, "SUBJECT_ERASED");
+            let answer = account(&mut shop, &subject).await;
+            assert_refused(answer, Code::FailedPrecondition, "SUBJECT_SHREDDED");
+            let request = proto::identity::FindSubjectRequest {
+                category: EMAIL.into(),
+                text: "ada@example.org".into(),
+            };
+            let answer = shop.identity.find_subject(shop.request(request)).await;
+            assert_refused(answer, Code::NotFound, "SUBJECT_UNKNOWN");
+        }
+        for proof in [&proof, &certified] {
+            let file = suite.folder().join("receipt.tlog-proof");
+            fs::write(&file, proof).expect("the folder can be written");
+            let mut verify = Command::new(VOW);
+            verify.arg("verify").arg(file).arg("--key").arg(suite.material().join("log.vkey"));
+            assert!(verify.output().expect("the program runs").status.success());
+        }
+    }
+}
