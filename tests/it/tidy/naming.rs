@@ -16,7 +16,7 @@ const TASKS: &[&str] = &[
 ];
 
 /// The one file that reads the clock; everything else is told what time it is.
-const CLOCK: &str = "crates/chassis/src/clock.rs";
+const CLOCK: &str = "crates/client/src/clock.rs";
 
 /// Files that know how long something may take or took, which is not the time of day.
 const MEASURERS: &[&str] = &[
