@@ -1,0 +1,205 @@
+//! What carries an erasure through, however often it is interrupted.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use chassis::{KeyError, KeyStore, Stop, Tenant, now_ms};
+use client::{Guard, KeyOwner};
+use grant::SigningKey;
+use proto::disclosure_audit::{Certificate, KeyDestruction, RecordRequest, record_request::Event};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+use vault::Owner;
+
+use crate::{
+    erasure::{Erasure, KeyGone, Outcome, Step},
+    error::Error,
+    peers::Peers,
+    store::Store,
+    subject::State,
+};
+
+/// How often unfinished erasures are looked for.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long a caller waits at most for the end of an erasure. Then it goes on by itself.
+const CALL_WAIT: Duration = Duration::from_secs(4);
+
+/// Between two attempts within one call: consent's evidence takes moments to reach the log.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How many erasures are taken up at a time.
+const ERASURES_MAX: u64 = 1000;
+
+/// Does the steps of erasures. Any number of replicas may: each step can be done twice, and the
+/// store takes each outcome in once.
+#[derive(Clone)]
+pub(crate) struct Saga {
+    pub(crate) store: Store,
+    pub(crate) keys: KeyStore,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) peers: Peers,
+    pub(crate) certificate_key: Arc<SigningKey>,
+}
+
+impl Saga {
+    /// Destroys what must be destroyed before this service may serve: keys that the log knows to
+    /// be gone, and that a restored backup has brought back. A person whom the backup knows as
+    /// active is erased again, and gets a certificate again.
+    pub(crate) async fn replay_destroyed(&self) -> Result<(), Error> {
+        for tenant in self.keys.tenants().await? {
+            for key in client::destroyed_keys_once_known(&self.peers.log, tenant.as_str()).await {
+                let KeyOwner::Subject(subject) = key.owner else {
+                    continue;
+                };
+                self.destroy_again(&tenant, subject).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn destroy_again(&self, tenant: &Tenant, subject: Uuid) -> Result<(), Error> {
+        let owner = Owner::Subject(subject);
+        // Looked at first: nearly always it is gone, and destroying rewrites files.
+        if !matches!(self.keys.key(tenant, &owner).await, Err(KeyError::Destroyed { .. })) {
+            self.keys.destroy(tenant, &owner).await?;
+        }
+        match self.store.subject(tenant, subject).await? {
+            Some(person) if person.state == State::Active => {
+                self.store.begin_erasure(tenant, subject, None, now_ms()).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Carries all erasures on until the process stops. A failure is tried again.
+    pub(crate) async fn run(self, stop: Stop) -> anyhow::Result<()> {
+        while !stop.is_requested() {
+            tokio::select! {
+                () = stop.requested() => {}
+                () = async { self.finish_all().await; sleep(INTERVAL).await } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on one erasure while its caller waits. Whether it is finished is for the store to say.
+    pub(crate) async fn finish_within_call(&self, tenant: &Tenant, subject: Uuid) {
+        let until_finished = async {
+            while self.finish(tenant, subject).await.is_err() {
+                sleep(PAUSE).await;
+            }
+        };
+        // Time left to answer in.
+        let wait = match client::context::remaining() {
+            Some(remaining) => CALL_WAIT.min(remaining.saturating_sub(PAUSE)),
+            None => CALL_WAIT,
+        };
+        // Running out of time is no failure: `run` goes on.
+        let _ = timeout(wait, until_finished).await;
+    }
+
+    async fn finish_all(&self) {
+        let unfinished = match self.store.unfinished_erasures(ERASURES_MAX).await {
+            Ok(unfinished) => unfinished,
+            Err(error) => {
+                tracing::warn!(%error, "erasures cannot be looked for");
+                return;
+            }
+        };
+        let mut waiting = 0;
+        for (tenant, subject) in &unfinished {
+            if self.finish(tenant, *subject).await.is_err() {
+                waiting += 1;
+            }
+        }
+        if waiting > 0 {
+            tracing::warn!(count = waiting, "erasures wait for a peer or the database");
+        }
+    }
+
+    async fn finish(&self, tenant: &Tenant, subject: Uuid) -> Result<(), Error> {
+        loop {
+            let erasure = self.store.erasure(tenant, subject).await?;
+            let erasure = erasure.ok_or(Error::ErasureUnknown)?;
+            let Some(outcome) = self.perform(tenant, subject, &erasure).await? else {
+                return Ok(());
+            };
+            self.store.advance_erasure(tenant, subject, outcome).await?;
+        }
+    }
+
+    /// Does the next step; `None` when nothing is left to do.
+    async fn perform(
+        &self,
+        tenant: &Tenant,
+        subject: Uuid,
+        erasure: &Erasure,
+    ) -> Result<Option<Outcome>, Error> {
+        let name = tenant.as_str();
+        let outcome = match erasure.next {
+            Step::Quarantine => {
+                self.peers.quarantine(name, subject).await?;
+                Outcome::Quarantined
+            }
+            Step::EraseOrders => {
+                Outcome::OrdersErased(self.peers.erase_orders(name, subject).await?)
+            }
+            Step::DestroyKey => Outcome::KeyDestroyed(self.destroy_key(tenant, subject).await?),
+            Step::Forget => {
+                self.peers.forget(name, subject).await?;
+                Outcome::Forgotten
+            }
+            Step::ShredLog => Outcome::LogShredded {
+                audit_key: self.peers.shred_log(name, subject).await?,
+                at_ms: now_ms(),
+            },
+            // Stored before it is entered: a certificate signed again after a crash would say
+            // another time, or have another key, and the log would hold two.
+            Step::Sign => {
+                let certificate = erasure.certificate(name, subject);
+                Outcome::Signed(certificate.sign(&self.certificate_key))
+            }
+            Step::Enter => Outcome::Entered(self.enter(name, erasure).await?),
+            Step::Finished => return Ok(None),
+        };
+        Ok(Some(outcome))
+    }
+
+    /// The key goes before the log says so: an entry must never tell of what may still open.
+    async fn destroy_key(&self, tenant: &Tenant, subject: Uuid) -> Result<Option<KeyGone>, Error> {
+        let Some(destroyed) = self.keys.destroy(tenant, &Owner::Subject(subject)).await? else {
+            return Ok(None);
+        };
+        let destruction = KeyDestruction {
+            key_id: destroyed.key_id.to_string(),
+            owner_kind: "subject".to_owned(),
+            owner_id: subject.to_string(),
+        };
+        let event = RecordRequest {
+            request_id: format!("destroyed-{}", destroyed.key_id),
+            event: Some(Event::KeyDestruction(destruction)),
+        };
+        let entry = self.guard.record(tenant.as_str(), event).await?;
+        Ok(Some(KeyGone {
+            key_id: destroyed.key_id,
+            index: entry.index,
+        }))
+    }
+
+    async fn enter(&self, tenant: &str, erasure: &Erasure) -> Result<Uuid, Error> {
+        let certificate = erasure.certificate.as_ref().ok_or(Error::Internal)?;
+        let digest = digest(&SHA256, certificate.as_bytes());
+        let hex: String = digest.as_ref().iter().map(|it| format!("{it:02x}")).collect();
+        let event = RecordRequest {
+            request_id: format!("certificate-{hex}"),
+            event: Some(Event::Certificate(Certificate {
+                kind: "erasure".to_owned(),
+                digest: digest.as_ref().to_vec(),
+            })),
+        };
+        let entry = self.guard.record(tenant, event).await?;
+        // The guard took only an answer with a readable id.
+        Uuid::parse_str(&entry.entry_id).map_err(|_| Error::Internal)
+    }
+}
