@@ -1,0 +1,146 @@
+//! The calls that ask what may be done, and get an answer or a grant.
+
+use chassis::{Caller, clock};
+use proto::consent::{
+    AuthorizeRequest, AuthorizeResponse, CheckRequest, CheckResponse, Decision as WireDecision,
+    Effect, Question as WireQuestion,
+};
+
+use super::{Api, parse, timestamp};
+use crate::{
+    decision::{Decision, Reason},
+    error::Error,
+    grants::Holder,
+    question::Question,
+    recipient::Recipient,
+    snapshot::Snapshot,
+};
+
+/// A question that this caller may ask, with what is known of the recipient it names.
+struct Asked {
+    question: Question,
+    recipient: Option<Recipient>,
+}
+
+impl Asked {
+    fn recipient_kind(&self) -> Option<&str> {
+        self.recipient.as_ref().map(|it| it.kind.as_str())
+    }
+}
+
+impl Api {
+    pub(super) async fn check(
+        &self,
+        caller: &Caller,
+        request: CheckRequest,
+    ) -> Result<CheckResponse, Error> {
+        let asked = self.ask(caller, request.question).await?;
+        let tenant = caller.tenant.as_str();
+        let snapshot = self
+            .follower
+            .at_least(tenant, request.at_least_as_fresh)
+            .await?;
+        let decision = self.decide(snapshot, caller, &asked)?;
+        Ok(CheckResponse {
+            decision: Some(wire(decision)),
+        })
+    }
+
+    pub(super) async fn authorize(
+        &self,
+        caller: &Caller,
+        request: AuthorizeRequest,
+    ) -> Result<AuthorizeResponse, Error> {
+        let asked = self.ask(caller, request.question).await?;
+        let snapshot = self.follower.fresh().await?;
+        let tenant = caller.tenant.as_str();
+        if snapshot.revision(tenant) < request.at_least_as_fresh {
+            return Err(Error::RevisionUnknown);
+        }
+        let decision = self.decide(snapshot, caller, &asked)?;
+        if decision.refusal.is_some() {
+            return Err(Error::Denied(Box::new(decision)));
+        }
+        let holder = Holder {
+            spiffe_id: &caller.id,
+            tenant,
+        };
+        let kind = asked.recipient_kind();
+        let now = clock::now_seconds();
+        let (grant, ends_at) = self
+            .signer
+            .grant(&holder, &asked.question, kind, &decision, now);
+        Ok(AuthorizeResponse {
+            decision: Some(wire(decision)),
+            grant,
+            expires_at: Some(timestamp(ends_at as i64 * 1_000)),
+        })
+    }
+
+    /// Parses a question, refuses a caller that may not ask it, and learns of the recipient.
+    async fn ask(&self, caller: &Caller, question: Option<WireQuestion>) -> Result<Asked, Error> {
+        let question = parse::question(question)?;
+        let current = self.follower.snapshot()?.current(caller.tenant.as_str());
+        let rulebook = current.as_ref().map(|it| &*it.rulebook);
+        let question = question.with_declared_purpose(rulebook);
+        if !caller.may_use(&question.purpose) {
+            return Err(Error::CallerNotAllowed);
+        }
+        let recipient = match question.recipient() {
+            Some(id) => self.log.recipient(&caller.tenant, id).await?,
+            None => None,
+        };
+        Ok(Asked {
+            question,
+            recipient,
+        })
+    }
+
+    /// Answers from one state of the tenant, and counts the answer.
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        caller: &Caller,
+        asked: &Asked,
+    ) -> Result<Decision, Error> {
+        let Asked {
+            question,
+            recipient,
+        } = asked;
+        let tenant = caller.tenant.as_str();
+        let now = clock::now_ms();
+        let kind = asked.recipient_kind();
+        let admitted = match (question.recipient(), recipient) {
+            (Some(_), None) => Err(Reason::RecipientUnknown),
+            (_, Some(it)) => it.admits(&question.purpose, now),
+            (None, None) => Ok(()),
+        };
+        let mut decision = match admitted {
+            Ok(()) => snapshot.decide(tenant, question, kind, now.unsigned_abs() / 1_000)?,
+            Err(reason) => snapshot.refuse_recipient(tenant, kind, reason),
+        };
+        if let Some(recipient) = recipient
+            && decision.refusal.is_none()
+            && let Err(reason) = recipient.covers(&question.categories)
+        {
+            decision = snapshot.refuse_recipient(tenant, kind, reason);
+        }
+        self.metrics.decided(&decision);
+        Ok(decision)
+    }
+}
+
+fn wire(decision: Decision) -> WireDecision {
+    let effect = match decision.refusal {
+        None => Effect::Permit,
+        Some(_) => Effect::Deny,
+    };
+    let reason = decision.refusal.map(Reason::as_str);
+    WireDecision {
+        effect: effect.into(),
+        reason: reason.unwrap_or_default().to_owned(),
+        clauses: decision.clauses,
+        policy_version: decision.policy_version,
+        revision: decision.revision,
+    }
+}

@@ -1,0 +1,96 @@
+//! The calls about a person as a whole.
+
+use std::time::Duration;
+
+use chassis::Caller;
+use proto::consent::{
+    AcceptPolicyRequest, AcceptPolicyResponse, EnrolSubjectRequest, EnrolSubjectResponse,
+    ForgetSubjectRequest, ForgetSubjectResponse, QuarantineCause, QuarantineSubjectRequest,
+    QuarantineSubjectResponse,
+};
+use tokio::time::timeout;
+
+use super::{Api, parse};
+use crate::{book::Wish, error::Error, subject::Facts};
+
+/// How long the last evidence of a person is helped on its way before the caller has to come again.
+const DELIVERY_WITHIN: Duration = Duration::from_secs(2);
+
+impl Api {
+    pub(super) async fn enrol(
+        &self,
+        caller: &Caller,
+        request: EnrolSubjectRequest,
+    ) -> Result<EnrolSubjectResponse, Error> {
+        let accepted = match request.accepted_policy_version.as_str() {
+            "" => None,
+            name => Some(self.policy_named(caller, name).await?),
+        };
+        let wish = Wish::Enrol {
+            subject: parse::subject_id(&request.subject_id)?,
+            facts: Facts {
+                region: parse::region(request.region.clone())?,
+                age_band: parse::age_band(request.age_band)?,
+                accepted,
+            },
+        };
+        let id = &request.request_id;
+        let written = self.write(caller, "EnrolSubject", id, &request, wish);
+        Ok(EnrolSubjectResponse {
+            revision: written.await?.revision,
+        })
+    }
+
+    pub(super) async fn accept(
+        &self,
+        caller: &Caller,
+        request: AcceptPolicyRequest,
+    ) -> Result<AcceptPolicyResponse, Error> {
+        let wish = Wish::Accept {
+            subject: parse::subject_id(&request.subject_id)?,
+            policy: self.policy_named(caller, &request.policy_version).await?,
+        };
+        let id = &request.request_id;
+        let written = self.write(caller, "AcceptPolicy", id, &request, wish);
+        Ok(AcceptPolicyResponse {
+            revision: written.await?.revision,
+        })
+    }
+
+    pub(super) async fn quarantine(
+        &self,
+        caller: &Caller,
+        request: QuarantineSubjectRequest,
+    ) -> Result<QuarantineSubjectResponse, Error> {
+        if request.cause() == QuarantineCause::Unspecified {
+            return Err(Error::Invalid("cause"));
+        }
+        let wish = Wish::Quarantine {
+            subject: parse::subject_id(&request.subject_id)?,
+        };
+        let id = &request.request_id;
+        let written = self.write(caller, "QuarantineSubject", id, &request, wish);
+        Ok(QuarantineSubjectResponse {
+            revision: written.await?.revision,
+        })
+    }
+
+    pub(super) async fn forget(
+        &self,
+        caller: &Caller,
+        request: ForgetSubjectRequest,
+    ) -> Result<ForgetSubjectResponse, Error> {
+        let subject = parse::subject_id(&request.subject_id)?;
+        let tenant = caller.tenant.as_str();
+        if self.store.is_evidence_waiting(tenant, subject).await? {
+            // Whether it arrived is decided with the write, under the tenant's lock.
+            let _ = timeout(DELIVERY_WITHIN, self.outbox.empty_of(tenant)).await;
+        }
+        let id = &request.request_id;
+        let wish = Wish::Forget { subject };
+        let written = self.write(caller, "ForgetSubject", id, &request, wish);
+        Ok(ForgetSubjectResponse {
+            revision: written.await?.revision,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! A registered party, and whether its registration covers what a question wants to give it.
+
+use crate::decision::Reason;
+
+/// A registration that exists, as disclosure-audit has it at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The kind, by which the policy finds the clause.
+    pub kind: String,
+    /// The only purposes it may receive data for.
+    pub purposes: Vec<String>,
+    /// The only categories it may receive.
+    pub categories: Vec<String>,
+    /// When the registration ends or ended, in Unix milliseconds.
+    pub ends_at: i64,
+}
+
+impl Recipient {
+    /// Refuses a purpose the registration is not for, at a time in Unix milliseconds.
+    pub(crate) fn admits(&self, purpose: &str, now: i64) -> Result<(), Reason> {
+        if self.ends_at <= now {
+            return Err(Reason::RecipientExpired);
+        }
+        match self.purposes.iter().any(|it| it == purpose) {
+            true => Ok(()),
+            false => Err(Reason::RecipientPurpose),
+        }
+    }
+
+    /// Refuses categories the registration does not cover. It is asked last: a category that the
+    /// policy thinks unnecessary is refused for that.
+    pub(crate) fn covers(&self, categories: &[String]) -> Result<(), Reason> {
+        match categories.iter().all(|it| self.categories.contains(it)) {
+            true => Ok(()),
+            false => Err(Reason::RecipientPurpose),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn newsletter() -> Recipient {
+        Recipient {
+            kind: "service_provider".to_owned(),
+            purposes: vec!["marketing.communications.email".to_owned()],
+            categories: vec!["user.name".to_owned(), "user.contact.email".to_owned()],
+            ends_at: 1_000,
+        }
+    }
+
+    #[test]
+    fn a_registration_admits_its_purposes_until_it_ends() {
+        let email = "marketing.communications.email";
+        let survey = "marketing.communications.survey";
+        for (purpose, now, expected) in [
+            (email, 999, Ok(())),
+            (email, 1_000, Err(Reason::RecipientExpired)),
+            (survey, 999, Err(Reason::RecipientPurpose)),
+            (survey, 1_000, Err(Reason::RecipientExpired)),
+        ] {
+            assert_eq!(newsletter().admits(purpose, now), expected);
+        }
+    }
+
+    #[test]
+    fn a_registration_covers_its_categories_only() {
+        for (categories, expected) in [
+            (vec!["user.name"], Ok(())),
+            (vec!["user.name", "user.contact.email"], Ok(())),
+            (
+                vec!["user.name", "user.contact.phone_number"],
+                Err(Reason::RecipientPurpose),
+            ),
+        ] {
+            let categories: Vec<String> = categories.into_iter().map(str::to_owned).collect();
+            assert_eq!(newsletter().covers(&categories), expected);
+        }
+    }
+}

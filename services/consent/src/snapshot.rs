@@ -1,0 +1,186 @@
+//! All that decisions need, in memory: every tenant's policies and persons at one revision.
+//!
+//! The follower alone writes it, a whole delta at a time, so that a decision sees a tenant exactly
+//! as it was at the revision it names.
+
+mod tenant;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use policy::Rulebook;
+
+use crate::{
+    book::PolicyHead,
+    consent::Consent,
+    decision::{Decision, Reason},
+    error::Error,
+    question::Question,
+    subject::{PolicyName, Subject},
+};
+use tenant::Tenant;
+
+/// The tenant whose policy judges the tenants that have published none.
+pub(crate) const DEFAULT_TENANT: &str = "default";
+
+/// The clause that an unregistered recipient is refused by; its kind would tell, but is unknown.
+const REGISTERED_RECIPIENTS: &str = "disclose.providers-with-permission";
+
+/// The clause that a version no longer current is refused by.
+const POLICY_CHANGES: &str = "policy.changes";
+
+/// What became of a tenant between two revisions, as the store has it at the later one.
+#[derive(Debug)]
+pub(crate) struct Delta {
+    pub(crate) tenant: String,
+    pub(crate) revision: u64,
+    pub(crate) policies: Vec<(PolicyHead, String)>,
+    pub(crate) subjects: Vec<Subject>,
+    pub(crate) consents: Vec<Consent>,
+}
+
+/// A published version, ready to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    pub(crate) name: PolicyName,
+    pub(crate) published_at: i64,
+    pub(crate) rulebook: Arc<Rulebook>,
+}
+
+/// The state of every tenant.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    tenants: RwLock<HashMap<String, Tenant>>,
+}
+
+impl Snapshot {
+    /// The revision a tenant is known at; 0 when nothing is known of it.
+    pub(crate) fn revision(&self, tenant: &str) -> u64 {
+        self.read().get(tenant).map_or(0, |it| it.revision)
+    }
+
+    /// The versions that judge a tenant, oldest first: its own, or those of the default tenant.
+    pub(crate) fn versions(&self, tenant: &str) -> Vec<Version> {
+        versions(&self.read(), tenant).to_vec()
+    }
+
+    /// The version that judges a tenant now.
+    pub(crate) fn current(&self, tenant: &str) -> Option<Version> {
+        versions(&self.read(), tenant).last().cloned()
+    }
+
+    /// One version by its name.
+    pub(crate) fn version(&self, name: &PolicyName) -> Option<Version> {
+        version(&self.read(), name).cloned()
+    }
+
+    /// Takes in what became of a tenant, all at once. A policy that does not compile, which only a
+    /// newer program can have published, leaves the tenant as it was.
+    pub(crate) fn apply(&self, delta: Delta) -> Result<(), policy::Findings> {
+        let mut versions = Vec::with_capacity(delta.policies.len());
+        for (head, text) in &delta.policies {
+            versions.push(Version {
+                name: PolicyName {
+                    tenant: delta.tenant.clone(),
+                    number: head.number,
+                },
+                published_at: head.published_at,
+                rulebook: Arc::new(policy::compile(text)?),
+            });
+        }
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        let tenant = tenants.entry(delta.tenant).or_default();
+        tenant.versions.extend(versions);
+        for subject in delta.subjects {
+            tenant.apply_subject(subject);
+        }
+        for consent in delta.consents {
+            tenant.apply_consent(&consent);
+        }
+        tenant.revision = delta.revision;
+        Ok(())
+    }
+
+    /// Answers a question. `recipient_kind` is the kind of the recipient it names, if it names one;
+    /// `now` is in Unix seconds. A pinned version that was never published is the only error.
+    pub(crate) fn decide(
+        &self,
+        tenant: &str,
+        question: &Question,
+        recipient_kind: Option<&str>,
+        now: u64,
+    ) -> Result<Decision, Error> {
+        let tenants = self.read();
+        let unknown = Tenant::default();
+        let state = tenants.get(tenant).unwrap_or(&unknown);
+        let published = versions(&tenants, tenant);
+        let Some(current) = published.last() else {
+            // Nobody can have named a version that exists.
+            return match question.pinned {
+                Some(_) => Err(Error::PolicyVersionUnknown),
+                None => Ok(Decision::deny(Reason::PolicyNotPublished, state.revision)),
+            };
+        };
+        if let Some(pinned) = &question.pinned
+            && *pinned != current.name.to_string()
+        {
+            if !published.iter().any(|it| it.name.to_string() == *pinned) {
+                return Err(Error::PolicyVersionUnknown);
+            }
+            return Ok(Decision {
+                clauses: vec![POLICY_CHANGES.to_owned()],
+                policy_version: current.name.to_string(),
+                ..Decision::deny(Reason::PolicyVersionSuperseded, state.revision)
+            });
+        }
+        let known = state.subjects.get(&question.subject);
+        let accepted = known
+            .and_then(|it| it.accepted.as_ref())
+            .filter(|it| ***it != current.name)
+            .and_then(|it| version(&tenants, it));
+        let judges: Vec<&Version> = [Some(current), accepted].into_iter().flatten().collect();
+        Ok(state.judge(&judges, known, question, recipient_kind, now))
+    }
+
+    /// The refusal of a recipient that its registration does not cover, by the clause of its kind.
+    pub(crate) fn refuse_recipient(
+        &self,
+        tenant: &str,
+        recipient_kind: Option<&str>,
+        reason: Reason,
+    ) -> Decision {
+        let tenants = self.read();
+        let mut decision = Decision::deny(reason, tenants.get(tenant).map_or(0, |it| it.revision));
+        let Some(current) = versions(&tenants, tenant).last() else {
+            return Decision {
+                refusal: Some(Reason::PolicyNotPublished),
+                ..decision
+            };
+        };
+        let kind = recipient_kind.and_then(|it| current.rulebook.recipient_kind(it));
+        let clause = kind.map_or(REGISTERED_RECIPIENTS, |it| &it.falls_under);
+        decision.clauses.push(clause.to_owned());
+        decision.policy_version = current.name.to_string();
+        decision
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Tenant>> {
+        // A writer that panicked wrote a part of a delta; the process stops with its follower.
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn versions<'a>(tenants: &'a HashMap<String, Tenant>, tenant: &str) -> &'a [Version] {
+    let published = |it| tenants.get(it).map_or(&[][..], |it: &Tenant| &it.versions);
+    match published(tenant) {
+        [] => published(DEFAULT_TENANT),
+        own => own,
+    }
+}
+
+fn version<'a>(tenants: &'a HashMap<String, Tenant>, name: &PolicyName) -> Option<&'a Version> {
+    let published = &tenants.get(&name.tenant)?.versions;
+    published.iter().find(|it| it.name.number == name.number)
+}

@@ -1,0 +1,164 @@
+//! One tenant in memory, compactly: there may be millions of persons.
+
+use std::collections::HashMap;
+
+use policy::{ConsentEntry, ConsentState, PURPOSES, RecipientId, Rulebook, TermSet};
+use uuid::Uuid;
+
+use super::Version;
+use crate::{
+    consent::{Consent, State},
+    decision::{Decision, Reason},
+    question::Question,
+    subject::{AgeBand, Facts, PolicyName, Standing, Subject},
+};
+
+/// One tenant at one revision.
+#[derive(Debug, Default)]
+pub(super) struct Tenant {
+    pub(super) revision: u64,
+    pub(super) versions: Vec<Version>,
+    pub(super) subjects: HashMap<Uuid, Known>,
+    /// The numbers by which consents name recipients here: eight bytes instead of a name each.
+    recipients: HashMap<String, u32>,
+}
+
+/// A person.
+#[derive(Debug)]
+pub(super) struct Known {
+    standing: policy::Standing,
+    region: [u8; 2],
+    age_band: Option<policy::AgeBand>,
+    pub(super) accepted: Option<Box<PolicyName>>,
+    consents: Vec<ConsentEntry>,
+}
+
+impl Tenant {
+    pub(super) fn apply_subject(&mut self, subject: Subject) {
+        let consents = self.subjects.remove(&subject.id).map(|it| it.consents);
+        let consents = consents.unwrap_or_default();
+        let known = match subject.standing {
+            Standing::Active(facts) => Known::new(policy::Standing::Active, facts, consents),
+            Standing::Quarantined(facts) => {
+                Known::new(policy::Standing::Quarantined, facts, consents)
+            }
+            Standing::Erased => Known {
+                standing: policy::Standing::Erased,
+                region: [0; 2],
+                age_band: None,
+                accepted: None,
+                consents: Vec::new(),
+            },
+        };
+        self.subjects.insert(subject.id, known);
+    }
+
+    pub(super) fn apply_consent(&mut self, consent: &Consent) {
+        let Consent { scope, .. } = consent;
+        // What the vocabulary no longer names nobody can ask for either.
+        let Some(purpose) = PURPOSES.term(&scope.purpose) else {
+            return;
+        };
+        let recipient = scope.recipient.as_ref().map(|it| self.number(it));
+        let Some(known) = self.subjects.get_mut(&scope.subject) else {
+            return;
+        };
+        let consents = &mut known.consents;
+        consents.retain(|it| (it.purpose, it.recipient) != (purpose, recipient));
+        consents.push(ConsentEntry {
+            purpose,
+            recipient,
+            state: match consent.state {
+                State::Given => ConsentState::Given,
+                State::Refused => ConsentState::Refused,
+                State::Withdrawn => ConsentState::Withdrawn,
+            },
+            // Rounded towards the end: a fraction of a second too early, never too late.
+            expires_at: consent.expires_at.map(|it| (it / 1_000).max(0) as u64),
+        });
+    }
+
+    fn number(&mut self, recipient: &str) -> RecipientId {
+        let next = self.recipients.len() as u32;
+        RecipientId(*self.recipients.entry(recipient.to_owned()).or_insert(next))
+    }
+
+    /// Asks the versions that judge a person, all of which must permit.
+    pub(super) fn judge(
+        &self,
+        judges: &[&Version],
+        known: Option<&Known>,
+        question: &Question,
+        recipient_kind: Option<&str>,
+        now: u64,
+    ) -> Decision {
+        let recipient = policy::Recipient {
+            id: question
+                .recipient()
+                .and_then(|it| self.recipients.get(it))
+                .map(|it| RecipientId(*it)),
+            kind: recipient_kind.unwrap_or_default(),
+        };
+        let subject = known.map(Known::subject);
+        let categories: Vec<&str> = question.categories.iter().map(String::as_str).collect();
+        let rulebooks: Vec<&Rulebook> = judges.iter().map(|it| &*it.rulebook).collect();
+        let request = question.request(&categories, recipient);
+        let decision = policy::decide(&rulebooks, subject.as_ref(), &request, now);
+        let judge = judges[decision.refused_by.unwrap_or(0)];
+        let consents = known.map_or(&[][..], |it| &it.consents);
+        let touched = || {
+            let purpose = PURPOSES.term(&question.purpose);
+            let is_touched = move |it: &&ConsentEntry| {
+                Some(it.purpose) == purpose
+                    && (it.recipient.is_none() || it.recipient == recipient.id)
+            };
+            consents.iter().filter(is_touched)
+        };
+        Decision {
+            refusal: decision
+                .reason
+                .map(|it| told_apart(it, touched().map(|it| it.state))),
+            clauses: decision.clauses.iter().map(ToString::to_string).collect(),
+            policy_version: judge.name.to_string(),
+            revision: self.revision,
+            ends_at: touched().filter_map(|it| it.expires_at).min(),
+        }
+    }
+}
+
+/// A consent that is missing because the person said no is told apart from one never given.
+fn told_apart(reason: policy::Reason, mut states: impl Iterator<Item = ConsentState>) -> Reason {
+    if reason != policy::Reason::NoConsent {
+        return Reason::Policy(reason);
+    }
+    match states.find(|it| it.is_refusal()) {
+        Some(ConsentState::Refused) => Reason::ConsentRefused,
+        Some(_) => Reason::ConsentWithdrawn,
+        None => Reason::Policy(reason),
+    }
+}
+
+impl Known {
+    fn new(standing: policy::Standing, facts: Facts, consents: Vec<ConsentEntry>) -> Self {
+        Self {
+            standing,
+            region: facts.region.as_bytes().try_into().unwrap_or_default(),
+            age_band: Some(match facts.age_band {
+                AgeBand::From13To15 | AgeBand::From16To17 => policy::AgeBand::From13To17,
+                AgeBand::Adult => policy::AgeBand::Adult,
+            }),
+            accepted: facts.accepted.map(Box::new),
+            consents,
+        }
+    }
+
+    fn subject(&self) -> policy::Subject<'_> {
+        policy::Subject {
+            standing: self.standing,
+            age_band: self.age_band,
+            region: std::str::from_utf8(&self.region).ok(),
+            refused: TermSet::default(),
+            consents: &self.consents,
+        }
+    }
+}

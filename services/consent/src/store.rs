@@ -1,0 +1,217 @@
+//! The memory: one method is one question, answered in one transaction; every query starts with
+//! the tenant.
+
+mod changes;
+mod commit;
+mod consents;
+mod outbox;
+mod policies;
+mod revisions;
+mod subjects;
+
+use chassis::{Database, Migration, RequestError};
+use sea_orm::{
+    AccessMode, DatabaseBackend, DatabaseTransaction, DbErr, IsolationLevel, TransactionTrait,
+};
+use uuid::Uuid;
+
+use crate::{
+    book::{Change, Evidence},
+    consent::Consent,
+    error::Error,
+    snapshot::Delta,
+    subject::PolicyName,
+};
+
+pub(crate) use commit::Write;
+
+/// The schema, in the order in which it came to be.
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "consent",
+        sql: include_str!("store/migrations/0001_consent.sql"),
+    },
+    chassis::requests::MIGRATION,
+];
+
+/// How much evidence of one tenant waits for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Backlog {
+    pub(crate) tenant: String,
+    pub(crate) count: u64,
+    /// When the oldest was written, in Unix milliseconds.
+    pub(crate) since: i64,
+}
+
+/// The database of this service.
+#[derive(Clone)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// The newest revision of every tenant: one small row each.
+    pub(crate) async fn revisions(&self) -> Result<Vec<(String, u64)>, Error> {
+        revisions::all(self.database.read()).await.map_err(failed)
+    }
+
+    /// What became of a tenant behind a revision. All of it is read in one view of the database, so
+    /// it is the tenant exactly as it is at the newest revision; behind revision 0 it is everything.
+    pub(crate) async fn delta(&self, tenant: &str, after: u64) -> Result<Delta, Error> {
+        let view = self.view().await.map_err(failed)?;
+        let revision = revisions::newest(&view, tenant).await.map_err(failed)?;
+        let policies = policies::after(&view, tenant, after).await;
+        let subjects = subjects::after(&view, tenant, after).await;
+        let consents = consents::after(&view, tenant, after).await;
+        Ok(Delta {
+            tenant: tenant.to_owned(),
+            revision,
+            policies: parsed(policies.map_err(failed)?)?,
+            subjects: parsed(subjects.map_err(failed)?)?,
+            consents: parsed(consents.map_err(failed)?)?,
+        })
+    }
+
+    /// The changes behind one revision and up to another, oldest first, at most `limit` of them.
+    pub(crate) async fn changes(
+        &self,
+        tenant: &str,
+        after: u64,
+        up_to: u64,
+        limit: u64,
+    ) -> Result<Vec<Change>, Error> {
+        let conn = self.database.read();
+        let changes = changes::between(conn, tenant, after, up_to, limit).await;
+        changes.map_err(failed)
+    }
+
+    /// The first revision committed at a time in Unix milliseconds or later.
+    pub(crate) async fn first_change_since(
+        &self,
+        tenant: &str,
+        at: i64,
+    ) -> Result<Option<u64>, Error> {
+        let first = changes::first_since(self.database.read(), tenant, at).await;
+        first.map_err(failed)
+    }
+
+    /// The text of a published version.
+    pub(crate) async fn policy_text(&self, name: &PolicyName) -> Result<Option<String>, Error> {
+        let row = policies::numbered(self.database.read(), &name.tenant, name.number).await;
+        Ok(row.map_err(failed)?.map(|it| it.text))
+    }
+
+    /// One page of a person's consents, ordered by purpose and recipient, behind a purpose and
+    /// recipient; none when the person is unknown.
+    pub(crate) async fn consents_of(
+        &self,
+        tenant: &str,
+        subject: Uuid,
+        after: Option<(String, String)>,
+        limit: u64,
+    ) -> Result<Option<Vec<Consent>>, Error> {
+        let view = self.view().await.map_err(failed)?;
+        let known = subjects::known(&view, tenant, vec![subject]).await;
+        if known.map_err(failed)?.is_empty() {
+            return Ok(None);
+        }
+        let page = consents::of(&view, tenant, subject, after, limit).await;
+        Ok(Some(parsed(page.map_err(failed)?)?))
+    }
+
+    /// How much evidence waits, of every tenant of which some does.
+    pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
+        let rows = outbox::backlog(self.database.read())
+            .await
+            .map_err(failed)?;
+        let backlog = rows.into_iter().map(|(tenant, waiting, since)| Backlog {
+            tenant,
+            count: unsigned(waiting),
+            since,
+        });
+        Ok(backlog.collect())
+    }
+
+    /// One page of a tenant's waiting evidence, ordered by revision, behind a revision.
+    pub(crate) async fn evidence(
+        &self,
+        tenant: &str,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Evidence>, Error> {
+        let page = outbox::waiting(self.database.read(), tenant, after, limit).await;
+        parsed(page.map_err(failed)?)
+    }
+
+    /// Whether evidence of a person waits.
+    pub(crate) async fn is_evidence_waiting(
+        &self,
+        tenant: &str,
+        subject: Uuid,
+    ) -> Result<bool, Error> {
+        let conn = self.database.read();
+        let waiting = outbox::subjects_waiting(conn, tenant, vec![subject]).await;
+        Ok(!waiting.map_err(failed)?.is_empty())
+    }
+
+    /// Removes evidence that has reached the log, by its revisions.
+    pub(crate) async fn delivered(&self, tenant: &str, revisions: &[u64]) -> Result<(), Error> {
+        let tx = self.database.begin().await.map_err(failed)?;
+        outbox::delete(&tx, tenant, revisions)
+            .await
+            .map_err(failed)?;
+        tx.commit().await.map_err(failed)
+    }
+
+    /// One unchanging view of the database. SQLite's transactions are that by themselves.
+    async fn view(&self) -> Result<DatabaseTransaction, DbErr> {
+        let conn = self.database.read();
+        match conn.get_database_backend() {
+            DatabaseBackend::Postgres => {
+                let isolation = Some(IsolationLevel::RepeatableRead);
+                conn.begin_with_config(isolation, Some(AccessMode::ReadOnly))
+                    .await
+            }
+            _ => conn.begin().await,
+        }
+    }
+}
+
+/// Translates what the database says; its words go to the log.
+fn failed(error: DbErr) -> Error {
+    if chassis::is_unavailable(&error) {
+        Error::StoreUnavailable
+    } else {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+        Error::Internal
+    }
+}
+
+/// Translates why a request cannot be known again.
+pub(crate) fn refused(error: RequestError) -> Error {
+    match error {
+        RequestError::Invalid => Error::RequestIdInvalid,
+        RequestError::Conflict => Error::IdempotencyConflict,
+        RequestError::Db(error) => failed(error),
+    }
+}
+
+/// Rows as what they stand for.
+fn parsed<M, T: TryFrom<M, Error = Error>>(rows: Vec<M>) -> Result<Vec<T>, Error> {
+    rows.into_iter().map(T::try_from).collect()
+}
+
+/// A count as the database holds it.
+fn count(count: u64) -> i64 {
+    i64::try_from(count).expect("a revision counts commits, which never reach 2^63")
+}
+
+/// A count as the database gave it: `count` wrote it, so it is not negative.
+fn unsigned(count: i64) -> u64 {
+    count.unsigned_abs()
+}

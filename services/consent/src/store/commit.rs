@@ -1,0 +1,173 @@
+//! The one write transaction: the wishes of many callers of one tenant, committed together.
+
+use std::collections::HashSet;
+
+use chassis::{RequestError, RequestKey, remember, replay};
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Store, changes, consents, failed, outbox, parsed, policies, refused, revisions, subjects,
+};
+use crate::{
+    book::{Book, Entries, PolicyHead, Wish, Written},
+    error::Error,
+    subject::PolicyName,
+};
+
+/// One caller's wish, as it is to be written.
+pub(crate) struct Write {
+    /// By which the same wish is known when it comes again.
+    pub(crate) request: RequestKey,
+    /// A fresh random id for the record of it.
+    pub(crate) record: Uuid,
+    /// What is wished.
+    pub(crate) wish: Wish,
+}
+
+impl Store {
+    /// Fulfils the wishes of one tenant in their order, in one transaction, at a time in Unix
+    /// milliseconds. A refused wish does not hinder the others; a failed transaction fails all.
+    ///
+    /// The tenant's revision row is held from before anything is read until the commit: whoever
+    /// reads revision n reads everything up to n, and nobody can commit n + 1 before n.
+    pub(crate) async fn commit(
+        &self,
+        tenant: &str,
+        writes: Vec<Write>,
+        now: i64,
+    ) -> Result<Vec<Result<Written, Error>>, Error> {
+        let tx = self.database.begin().await.map_err(failed)?;
+        let revision = revisions::lock(&tx, tenant).await.map_err(failed)?;
+        let mut book = open(&tx, tenant, revision, &writes, now).await?;
+        let mut answers = Vec::with_capacity(writes.len());
+        for write in writes {
+            answers.push(answer(&tx, &mut book, write, now).await?);
+        }
+        let newest = book.revision();
+        if newest > revision {
+            let written = write_down(&tx, tenant, book.entries, newest).await;
+            written.map_err(failed)?;
+        }
+        tx.commit().await.map_err(failed)?;
+        Ok(answers)
+    }
+}
+
+/// Reads as much of the tenant as the wishes are about.
+async fn open(
+    tx: &DatabaseTransaction,
+    tenant: &str,
+    revision: u64,
+    writes: &[Write],
+    now: i64,
+) -> Result<Book, Error> {
+    let mut book = Book::open(tenant, revision, now);
+    if writes
+        .iter()
+        .any(|it| matches!(it.wish, Wish::Publish { .. }))
+    {
+        let newest = policies::newest(tx, tenant).await.map_err(failed)?;
+        let current = newest.map(<(PolicyHead, String)>::try_from).transpose()?;
+        book = book.with_current(current.map(|(head, _)| head));
+    }
+    let concerned: HashSet<Uuid> = writes.iter().filter_map(|it| it.wish.subject()).collect();
+    if concerned.is_empty() {
+        return Ok(book);
+    }
+    let known = subjects::known(tx, tenant, concerned.into_iter().collect()).await;
+    let forgotten: Vec<Uuid> = writes
+        .iter()
+        .filter(|it| matches!(it.wish, Wish::Forget { .. }))
+        .filter_map(|it| it.wish.subject())
+        .collect();
+    let waiting = match forgotten.as_slice() {
+        [] => Vec::new(),
+        _ => outbox::subjects_waiting(tx, tenant, forgotten)
+            .await
+            .map_err(failed)?,
+    };
+    Ok(book.with_subjects(parsed(known.map_err(failed)?)?, waiting))
+}
+
+/// The answer to one wish: the first one, when it came before.
+async fn answer(
+    tx: &DatabaseTransaction,
+    book: &mut Book,
+    write: Write,
+    now: i64,
+) -> Result<Result<Written, Error>, Error> {
+    match replay(tx, &write.request).await {
+        Ok(Some(answer)) => return Ok(Ok(decode(&answer)?)),
+        Ok(None) => {}
+        Err(RequestError::Db(error)) => return Err(failed(error)),
+        Err(error) => return Ok(Err(refused(error))),
+    }
+    let written = match book.fulfil(write.wish, write.record) {
+        Ok(written) => written,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let remembered = remember(tx, &write.request, &encode(&written), now).await;
+    remembered.map_err(failed)?;
+    Ok(Ok(written))
+}
+
+/// Writes all that the book says, each table in one statement, and then the revision.
+async fn write_down(
+    tx: &DatabaseTransaction,
+    tenant: &str,
+    entries: Entries,
+    newest: u64,
+) -> Result<(), DbErr> {
+    changes::insert(tx, tenant, &entries.changes).await?;
+    let erased = entries.erased();
+    if !erased.is_empty() {
+        consents::delete_of(tx, tenant, erased).await?;
+    }
+    if !entries.policies.is_empty() {
+        policies::insert(tx, tenant, entries.policies).await?;
+    }
+    if !entries.subjects.is_empty() {
+        subjects::upsert(tx, tenant, entries.subjects.into_values()).await?;
+    }
+    if !entries.consents.is_empty() {
+        consents::upsert(tx, tenant, entries.consents.into_values()).await?;
+    }
+    if !entries.evidence.is_empty() {
+        outbox::insert(tx, tenant, entries.evidence).await?;
+    }
+    revisions::advance(tx, tenant, newest).await
+}
+
+/// [`Written`] as the table of requests keeps it.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    revision: u64,
+    at: i64,
+    record: Uuid,
+    policy: Option<(String, u64)>,
+}
+
+fn encode(written: &Written) -> Vec<u8> {
+    let policy = written.policy.as_ref();
+    let answer = Answer {
+        revision: written.revision,
+        at: written.at,
+        record: written.record,
+        policy: policy.map(|it| (it.tenant.clone(), it.number)),
+    };
+    serde_json::to_vec(&answer).expect("numbers and strings have a JSON form")
+}
+
+fn decode(answer: &[u8]) -> Result<Written, Error> {
+    let answer: Answer = serde_json::from_slice(answer).map_err(|_| Error::Internal)?;
+    Ok(Written {
+        revision: answer.revision,
+        at: answer.at,
+        record: answer.record,
+        policy: answer
+            .policy
+            .map(|(tenant, number)| PolicyName { tenant, number }),
+    })
+}

@@ -1,0 +1,151 @@
+//! The table `subjects`: what decisions know of each person.
+
+use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
+
+use super::{count, unsigned};
+use crate::{
+    error::Error,
+    subject::{AgeBand, Facts, PolicyName, Standing, Subject},
+};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "subjects")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub subject: Uuid,
+    pub standing: String,
+    pub region: Option<String>,
+    pub age_band: Option<String>,
+    pub accepted_tenant: Option<String>,
+    pub accepted_number: Option<i64>,
+    pub enrolled_in: i64,
+    pub revision: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+const ACTIVE: &str = "active";
+const QUARANTINED: &str = "quarantined";
+const ERASED: &str = "erased";
+
+const FROM_13_TO_15: &str = "13 to 15";
+const FROM_16_TO_17: &str = "16 to 17";
+const ADULT: &str = "adult";
+
+/// Writes the persons as they are now.
+pub(super) async fn upsert(
+    tx: &impl ConnectionTrait,
+    tenant: &str,
+    subjects: impl Iterator<Item = Subject>,
+) -> Result<(), DbErr> {
+    let key = [Column::Tenant, Column::Subject];
+    let update = OnConflict::columns(key)
+        .update_columns([
+            Column::Standing,
+            Column::Region,
+            Column::AgeBand,
+            Column::AcceptedTenant,
+            Column::AcceptedNumber,
+            Column::Revision,
+        ])
+        .to_owned();
+    Entity::insert_many(subjects.map(|it| row(tenant, it)))
+        .on_conflict(update)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Those of some persons that are known.
+pub(super) async fn known(
+    conn: &impl ConnectionTrait,
+    tenant: &str,
+    ids: Vec<Uuid>,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Subject.is_in(ids))
+        .all(conn)
+        .await
+}
+
+/// The persons changed behind a revision.
+pub(super) async fn after(
+    conn: &impl ConnectionTrait,
+    tenant: &str,
+    revision: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Revision.gt(count(revision)))
+        .all(conn)
+        .await
+}
+
+fn row(tenant: &str, subject: Subject) -> ActiveModel {
+    let (standing, facts) = match subject.standing {
+        Standing::Active(facts) => (ACTIVE, Some(facts)),
+        Standing::Quarantined(facts) => (QUARANTINED, Some(facts)),
+        Standing::Erased => (ERASED, None),
+    };
+    let age_band = facts.as_ref().map(|it| match it.age_band {
+        AgeBand::From13To15 => FROM_13_TO_15,
+        AgeBand::From16To17 => FROM_16_TO_17,
+        AgeBand::Adult => ADULT,
+    });
+    let region = facts.as_ref().map(|it| it.region.clone());
+    let accepted = facts.and_then(|it| it.accepted);
+    ActiveModel {
+        tenant: Set(tenant.to_owned()),
+        subject: Set(subject.id),
+        standing: Set(standing.to_owned()),
+        region: Set(region),
+        age_band: Set(age_band.map(str::to_owned)),
+        accepted_number: Set(accepted.as_ref().map(|it| count(it.number))),
+        accepted_tenant: Set(accepted.map(|it| it.tenant)),
+        enrolled_in: Set(count(subject.enrolled_in)),
+        revision: Set(count(subject.revision)),
+    }
+}
+
+impl TryFrom<Model> for Subject {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self, Error> {
+        let standing = match row.standing.as_str() {
+            ACTIVE => Standing::Active(facts(&row)?),
+            QUARANTINED => Standing::Quarantined(facts(&row)?),
+            ERASED => Standing::Erased,
+            _ => return Err(Error::Internal),
+        };
+        Ok(Self {
+            id: row.subject,
+            standing,
+            enrolled_in: unsigned(row.enrolled_in),
+            revision: unsigned(row.revision),
+        })
+    }
+}
+
+fn facts(row: &Model) -> Result<Facts, Error> {
+    let age_band = match row.age_band.as_deref() {
+        Some(FROM_13_TO_15) => AgeBand::From13To15,
+        Some(FROM_16_TO_17) => AgeBand::From16To17,
+        Some(ADULT) => AgeBand::Adult,
+        _ => return Err(Error::Internal),
+    };
+    let accepted = row.accepted_tenant.clone().zip(row.accepted_number);
+    Ok(Facts {
+        region: row.region.clone().ok_or(Error::Internal)?,
+        age_band,
+        accepted: accepted.map(|(tenant, number)| PolicyName {
+            tenant,
+            number: unsigned(number),
+        }),
+    })
+}

@@ -1,0 +1,240 @@
+//! A person as far as decisions know one: what they are told, and what may happen to it.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// Names one published policy version for ever. A tenant that has published none is judged by the
+/// versions of the tenant `default`, so a version's number alone would not say which text it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyName {
+    /// The tenant that published it.
+    pub tenant: String,
+    /// Its place among that tenant's versions, from 1.
+    pub number: u64,
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "v{}", self.number)
+    }
+}
+
+/// All that is kept of an age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgeBand {
+    /// 13 to 15 years.
+    From13To15,
+    /// 16 and 17 years.
+    From16To17,
+    /// 18 years and over.
+    Adult,
+}
+
+/// What enrolment tells of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// ISO 3166-1 alpha-2 code of residence.
+    pub region: String,
+    /// The band of the person's age.
+    pub age_band: AgeBand,
+    /// The version accepted last, explicitly; none when none was.
+    pub accepted: Option<PolicyName>,
+}
+
+/// Whether anything may be done with a person's data at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The policy and the consents decide.
+    Active(Facts),
+    /// Stopped for every purpose at once.
+    Quarantined(Facts),
+    /// Nothing is left but the id, which is never taken again.
+    Erased,
+}
+
+/// One person of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The random id.
+    pub id: Uuid,
+    /// Where the person stands.
+    pub standing: Standing,
+    /// The revision of the enrolment.
+    pub enrolled_in: u64,
+    /// The revision of the last change.
+    pub revision: u64,
+}
+
+impl Subject {
+    /// Enrols a person; nothing changes when the same facts are told again.
+    pub(crate) fn enrol(
+        existing: Option<&Self>,
+        id: Uuid,
+        facts: Facts,
+        revision: u64,
+    ) -> Result<Option<Self>, Error> {
+        match existing.map(|it| &it.standing) {
+            None => Ok(Some(Self {
+                id,
+                standing: Standing::Active(facts),
+                enrolled_in: revision,
+                revision,
+            })),
+            Some(Standing::Active(known) | Standing::Quarantined(known)) if *known == facts => {
+                Ok(None)
+            }
+            Some(Standing::Active(_) | Standing::Quarantined(_)) => Err(Error::SubjectExists),
+            Some(Standing::Erased) => Err(Error::SubjectErased),
+        }
+    }
+
+    /// Records the acceptance of a version, also of a quarantined person: it permits nothing.
+    pub(crate) fn accept(&self, policy: PolicyName, revision: u64) -> Result<Self, Error> {
+        let accepted = |facts: &Facts| Facts {
+            accepted: Some(policy),
+            ..facts.clone()
+        };
+        let standing = match &self.standing {
+            Standing::Active(facts) => Standing::Active(accepted(facts)),
+            Standing::Quarantined(facts) => Standing::Quarantined(accepted(facts)),
+            Standing::Erased => return Err(Error::SubjectErased),
+        };
+        Ok(self.changed(standing, revision))
+    }
+
+    /// Stops every purpose; nothing changes for whom all is stopped already.
+    pub(crate) fn quarantine(&self, revision: u64) -> Option<Self> {
+        match &self.standing {
+            Standing::Active(facts) => {
+                Some(self.changed(Standing::Quarantined(facts.clone()), revision))
+            }
+            Standing::Quarantined(_) | Standing::Erased => None,
+        }
+    }
+
+    /// Erases what is told of the person. Evidence that is still on its way would meet a destroyed
+    /// audit key, so it has to arrive first.
+    pub(crate) fn forget(
+        &self,
+        is_evidence_pending: bool,
+        revision: u64,
+    ) -> Result<Option<Self>, Error> {
+        match &self.standing {
+            Standing::Active(_) => Err(Error::NotQuarantined),
+            Standing::Quarantined(_) if is_evidence_pending => Err(Error::EvidencePending),
+            Standing::Quarantined(_) => Ok(Some(self.changed(Standing::Erased, revision))),
+            Standing::Erased => Ok(None),
+        }
+    }
+
+    fn changed(&self, standing: Standing, revision: u64) -> Self {
+        Self {
+            standing,
+            revision,
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(region: &str) -> Facts {
+        Facts {
+            region: region.to_owned(),
+            age_band: AgeBand::Adult,
+            accepted: None,
+        }
+    }
+
+    fn subject(standing: Standing) -> Subject {
+        Subject {
+            id: Uuid::from_u128(1),
+            standing,
+            enrolled_in: 3,
+            revision: 3,
+        }
+    }
+
+    #[test]
+    fn enrolling_again_changes_nothing_only_with_the_same_facts() {
+        let us = facts("US");
+        for (existing, expected) in [
+            (None, Ok(true)),
+            (Some(Standing::Active(us.clone())), Ok(false)),
+            (Some(Standing::Quarantined(us.clone())), Ok(false)),
+            (
+                Some(Standing::Active(facts("DE"))),
+                Err(Error::SubjectExists),
+            ),
+            (
+                Some(Standing::Quarantined(facts("DE"))),
+                Err(Error::SubjectExists),
+            ),
+            (Some(Standing::Erased), Err(Error::SubjectErased)),
+        ] {
+            let existing = existing.map(subject);
+            let enrolled = Subject::enrol(existing.as_ref(), Uuid::from_u128(1), us.clone(), 9);
+            assert_eq!(enrolled.map(|it| it.is_some()), expected);
+        }
+    }
+
+    #[test]
+    fn acceptance_is_kept_and_permits_nothing_by_itself() {
+        let version = PolicyName {
+            tenant: "default".to_owned(),
+            number: 2,
+        };
+        let accepted = Facts {
+            accepted: Some(version.clone()),
+            ..facts("US")
+        };
+        for (before, expected) in [
+            (
+                Standing::Active(facts("US")),
+                Ok(Standing::Active(accepted.clone())),
+            ),
+            (
+                Standing::Quarantined(facts("US")),
+                Ok(Standing::Quarantined(accepted.clone())),
+            ),
+            (Standing::Erased, Err(Error::SubjectErased)),
+        ] {
+            let after = subject(before).accept(version.clone(), 9);
+            assert_eq!(after.map(|it| it.standing), expected);
+        }
+    }
+
+    #[test]
+    fn quarantine_stops_an_active_person_once() {
+        let stopped = subject(Standing::Active(facts("US")))
+            .quarantine(9)
+            .unwrap();
+        assert_eq!(stopped.standing, Standing::Quarantined(facts("US")));
+        assert_eq!((stopped.enrolled_in, stopped.revision), (3, 9));
+        assert_eq!(stopped.quarantine(10), None);
+        assert_eq!(subject(Standing::Erased).quarantine(10), None);
+    }
+
+    #[test]
+    fn only_a_quarantined_person_whose_evidence_arrived_is_forgotten() {
+        let (active, quarantined) = (
+            Standing::Active(facts("US")),
+            Standing::Quarantined(facts("US")),
+        );
+        for (standing, is_evidence_pending, expected) in [
+            (active.clone(), false, Err(Error::NotQuarantined)),
+            (active, true, Err(Error::NotQuarantined)),
+            (quarantined.clone(), true, Err(Error::EvidencePending)),
+            (quarantined, false, Ok(Some(Standing::Erased))),
+            (Standing::Erased, false, Ok(None)),
+        ] {
+            let forgotten = subject(standing).forget(is_evidence_pending, 9);
+            assert_eq!(forgotten.map(|it| it.map(|it| it.standing)), expected);
+        }
+    }
+}
