@@ -146,8 +146,10 @@ impl Api {
         request_id: &str,
         content: &impl Message,
     ) -> Result<RequestKey, Error> {
-        let key = self.keys.tenant_key(&caller.tenant).await?;
+        let index = self.keys.blind_index(&caller.tenant).await?;
         let content = Zeroizing::new(content.encode_to_vec());
-        Ok(RequestKey::new(caller, method, request_id, &key, &content)?)
+        Ok(RequestKey::new(
+            caller, method, request_id, &index, &content,
+        )?)
     }
 }

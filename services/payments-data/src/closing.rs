@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::{KeyStore, Stop, Tenant, now_ms};
+use chassis::{KeyError, KeyStore, Stop, Tenant, now_ms};
 use client::{Connection, KeyOwner};
 use tokio::{sync::Notify, time::timeout};
 use vault::Owner;
@@ -19,6 +19,9 @@ const ORDERS_MAX: u64 = 100;
 
 /// How often orders are looked for whose time is over, or whose key a stopped process left behind.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long the answer to a request is kept.
+const REQUESTS_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Ends orders. The end is written down first, then the key goes, then the log is told; wherever a
 /// process dies, the sweep of any replica goes on from there, and every step done twice is done once.
@@ -71,8 +74,14 @@ impl Closing {
     pub(crate) async fn replay_destroyed(&self) -> Result<(), Error> {
         for tenant in self.keys.tenants().await? {
             for key in client::destroyed_keys_once_known(&self.log, tenant.as_str()).await {
-                if let KeyOwner::Order(order) = key.owner {
-                    self.keys.destroy(&tenant, &Owner::Order(order)).await?;
+                let KeyOwner::Order(order) = key.owner else {
+                    continue;
+                };
+                let owner = Owner::Order(order);
+                match self.keys.key(&tenant, &owner).await {
+                    Ok(_) => drop(self.keys.destroy(&tenant, &owner).await?),
+                    Err(KeyError::Missing | KeyError::Destroyed { .. }) => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
         }
@@ -94,6 +103,9 @@ impl Closing {
     }
 
     async fn sweep_once(&self) -> Result<(), Error> {
+        self.store
+            .forget_requests(now_ms() - REQUESTS_KEPT_MS)
+            .await?;
         for tenant in self.keys.tenants().await? {
             self.store.expire(&tenant, now_ms()).await?;
             self.finish(&tenant, None).await?;

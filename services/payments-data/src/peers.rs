@@ -8,22 +8,13 @@ use proto::disclosure_audit::{
     record_request::Event,
 };
 
-use crate::{
-    error::Error,
-    order::{Order, OrderId, SubjectId},
-    release::Release,
-};
+use crate::{error::Error, order::Order, release::Release};
 
 /// How often a batch is offered to a log that does not answer, within one call.
 const ATTEMPTS: u32 = 3;
 
 /// The event of a release that is about to happen, to be recorded before it does.
-pub(crate) fn release_event(
-    release: &Release,
-    grant: Grant,
-    (order, subject): (OrderId, SubjectId),
-    categories: &[String],
-) -> RecordRequest {
+pub(crate) fn release_event(release: &Release, grant: Grant) -> RecordRequest {
     let (recipient_id, recipient_kind) = match grant.action {
         Action::Disclose {
             recipient,
@@ -32,17 +23,17 @@ pub(crate) fn release_event(
         Action::Use | Action::Collect { .. } => Default::default(),
     };
     let event = log::Release {
-        subject_id: subject.0.to_string(),
+        subject_id: release.subject.0.to_string(),
         holder: grant.holder,
         recipient_id,
         recipient_kind,
         purpose: grant.purpose,
-        categories: categories.to_vec(),
+        categories: release.categories.clone(),
         clauses: grant.clauses,
         policy_version: grant.policy_version,
         revision: grant.revision,
         grant_id: grant.jti.to_string(),
-        order_id: order.0.to_string(),
+        order_id: release.order.0.to_string(),
     };
     RecordRequest {
         request_id: release.record_id(),

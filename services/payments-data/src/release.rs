@@ -3,35 +3,55 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use grant::Grant;
 
-use crate::{error::Error, order::OrderId};
+use crate::{
+    error::Error,
+    order::{OrderId, SubjectId},
+    permission,
+};
 
 /// The length of a caller's request id.
 const REQUEST_ID_CHARACTERS_MAX: usize = 128;
 
-/// A release by name and content. The caller's own words are in neither, only their digests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A release that a grant permits. It does not print.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Release {
-    /// Names the release within its tenant: the caller and the caller's request id.
+    /// The order it is from.
+    pub order: OrderId,
+    /// Who placed that order, as the grant has it.
+    pub subject: SubjectId,
+    /// What is to leave, each category once.
+    pub categories: Vec<String>,
+    /// Names the release within its tenant: a digest of the caller and the caller's request id.
     pub request: [u8; 32],
-    /// Everything the release is for. Under one name it never differs.
+    /// A digest of everything the release is for. Under one name it never differs.
     pub content: [u8; 32],
 }
 
 impl Release {
-    /// The release that the grant's holder asks for as `request_id`.
+    /// The release of an order that the grant's holder asks for as `request_id`: of the categories
+    /// asked for, or of all that are granted when none is.
     pub fn new(
         grant: &Grant,
         request_id: &str,
         order: OrderId,
-        wanted: &[String],
+        asked: Vec<String>,
     ) -> Result<Self, Error> {
         if !(1..=REQUEST_ID_CHARACTERS_MAX).contains(&request_id.chars().count()) {
             return Err(Error::RequestIdInvalid);
         }
+        let subject = permission::to_release(grant, order)?;
+        let categories = permission::wanted(grant, asked)?;
         let request = digest([grant.holder.as_bytes(), request_id.as_bytes()]);
         let fixed = [&request[..], order.0.as_bytes(), grant.jti.as_bytes()];
-        let content = digest(fixed.into_iter().chain(wanted.iter().map(String::as_bytes)));
-        Ok(Self { request, content })
+        let named = categories.iter().map(String::as_bytes);
+        let content = digest(fixed.into_iter().chain(named));
+        Ok(Self {
+            order,
+            subject,
+            categories,
+            request,
+            content,
+        })
     }
 
     /// The id under which the release is recorded in the log: a retry finds its own entry there.
@@ -58,30 +78,41 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::order::PURPOSE;
 
-    fn grant(holder: &str, jti: u128) -> Grant {
-        Grant {
+    fn asked(
+        holder: &str,
+        request_id: &str,
+        order: u128,
+        jti: u128,
+        categories: &[&str],
+    ) -> Result<Release, Error> {
+        let order = Uuid::from_u128(order);
+        let grant = Grant {
             iss: "consent".to_owned(),
             aud: "payments-data".to_owned(),
             holder: holder.to_owned(),
             tenant: "acme".to_owned(),
-            scope: Scope::Aggregate,
+            scope: Scope::Order {
+                subject: Uuid::from_u128(7),
+                order,
+            },
             action: Action::Use,
-            purpose: String::new(),
-            categories: Vec::new(),
+            purpose: PURPOSE.to_owned(),
+            categories: ["a", "b", "ab"].map(str::to_owned).to_vec(),
             clauses: Vec::new(),
             policy_version: "v1".to_owned(),
             revision: 7,
             iat: 0,
             exp: 60,
             jti: Uuid::from_u128(jti),
-        }
+        };
+        let categories = categories.iter().map(|&it| it.to_owned()).collect();
+        Release::new(&grant, request_id, OrderId(order), categories)
     }
 
     fn release(holder: &str, request_id: &str, order: u128, jti: u128, wanted: &[&str]) -> Release {
-        let wanted: Vec<String> = wanted.iter().map(|&it| it.to_owned()).collect();
-        let order = OrderId(Uuid::from_u128(order));
-        Release::new(&grant(holder, jti), request_id, order, &wanted).unwrap()
+        asked(holder, request_id, order, jti, wanted).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
@@ -92,16 +123,27 @@ mod tests {
             (&"ä".repeat(129), false),
             ("", false),
         ] {
-            let order = OrderId(Uuid::from_u128(1));
-            let release = Release::new(&grant("shop", 2), request_id, order, &[]);
-            assert_eq!(release.is_ok(), taken);
+            assert_eq!(asked("shop", request_id, 1, 2, &[]).is_ok(), taken);
         }
+    }
+
+    #[test]
+    fn a_release_is_of_what_is_asked_or_of_all_that_is_granted() {
+        assert_eq!(release("shop", "r1", 1, 2, &["b"]).categories, ["b"]);
+        assert_eq!(
+            release("shop", "r1", 1, 2, &[]).categories,
+            ["a", "b", "ab"]
+        );
+        assert!(matches!(
+            asked("shop", "r1", 1, 2, &["c"]),
+            Err(Error::FieldNotNecessary)
+        ));
     }
 
     #[test]
     fn the_same_call_is_the_same_release() {
         let first = release("shop", "r1", 1, 2, &["a", "b"]);
-        assert_eq!(first, release("shop", "r1", 1, 2, &["a", "b"]));
+        assert!(first == release("shop", "r1", 1, 2, &["a", "b"]));
         assert_eq!(first.record_id().len(), "release-".len() + 64);
     }
 

@@ -6,7 +6,10 @@ mod releases;
 mod subjects;
 mod values;
 
-use chassis::{Database, Migration, RequestKey, Tenant, is_unavailable, remember, replay};
+#[cfg(test)]
+mod tests;
+
+use chassis::{Database, Migration, RequestKey, Tenant, is_lost_race, is_unavailable, requests};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, SqlErr};
 use uuid::Uuid;
 use vault::Key;
@@ -19,11 +22,14 @@ use crate::{
 };
 
 /// The schema of this service, in the order it came about.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "orders",
-    sql: include_str!("store/migrations/0001_orders.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "orders",
+        sql: include_str!("store/migrations/0001_orders.sql"),
+    },
+    requests::MIGRATION,
+];
 
 /// What one call brings for an order.
 pub(crate) struct Collected<'a> {
@@ -92,7 +98,9 @@ impl Store {
             .await
             .map_err(broken)?;
         let answer = order.id.0.as_bytes();
-        remember(&transaction, request, answer, order.opened_at).await?;
+        requests::remember(&transaction, request, answer, order.opened_at)
+            .await
+            .map_err(taken)?;
         transaction.commit().await.map_err(broken)?;
         Ok(order)
     }
@@ -109,7 +117,7 @@ impl Store {
         let id = collected.order;
         let transaction = self.begin().await?;
         let order = lock(&transaction, tenant, id, collected.subject).await?;
-        if let Some(answer) = replay(&transaction, collected.request).await? {
+        if let Some(answer) = requests::replay(&transaction, collected.request).await? {
             return categories_of(&answer);
         }
         order.require_open(now)?;
@@ -130,23 +138,23 @@ impl Store {
         let categories = values::categories(&transaction, tenant, id);
         let categories = categories.await.map_err(broken)?;
         let answer = categories.join("\n");
-        remember(&transaction, collected.request, answer.as_bytes(), now).await?;
+        requests::remember(&transaction, collected.request, answer.as_bytes(), now)
+            .await
+            .map_err(taken)?;
         transaction.commit().await.map_err(broken)?;
         Ok(categories)
     }
 
-    /// Uses up one of the order's releases for `release`, or takes up again what it used up before.
+    /// Uses up one of the order's releases, or takes up again what the same release used up before.
     /// The answer is the order and the wanted values, sealed, in the order wanted.
     pub(crate) async fn reserve(
         &self,
         tenant: &Tenant,
-        (id, subject): (OrderId, SubjectId),
         release: &Release,
-        wanted: &[String],
         now: i64,
     ) -> Result<(Order, Vec<SealedValue>), Error> {
         let transaction = self.begin().await?;
-        let mut order = lock(&transaction, tenant, id, subject).await?;
+        let mut order = lock(&transaction, tenant, release.order, release.subject).await?;
         let tenant = tenant.as_str();
         let before = releases::content(&transaction, tenant, release);
         match before.await.map_err(broken)? {
@@ -154,14 +162,15 @@ impl Store {
             Some(_) => return Err(Error::IdempotencyConflict),
             None => {
                 order = order.spend(now)?;
-                let reserved = releases::insert(&transaction, tenant, id, release, now);
+                let reserved = releases::insert(&transaction, tenant, release, now);
                 reserved.await.map_err(taken)?;
                 let counted = orders::set_releases_used(&transaction, tenant, &order);
                 counted.await.map_err(broken)?;
             }
         }
-        let sealed = values::sealed(&transaction, tenant, id, wanted.iter().map(String::as_str));
-        let sealed = in_order(sealed.await.map_err(broken)?, wanted)?;
+        let wanted = release.categories.iter().map(String::as_str);
+        let sealed = values::sealed(&transaction, tenant, order.id, wanted);
+        let sealed = in_order(sealed.await.map_err(broken)?, &release.categories)?;
         transaction.commit().await.map_err(broken)?;
         Ok((order, sealed))
     }
@@ -173,11 +182,16 @@ impl Store {
         release: &Release,
         now: i64,
     ) -> Result<(), Error> {
-        let transaction = self.begin().await?;
-        releases::set_completed(&transaction, tenant.as_str(), release, now)
+        releases::set_completed(self.database.write(), tenant.as_str(), release, now)
             .await
-            .map_err(broken)?;
-        transaction.commit().await.map_err(broken)
+            .map_err(broken)
+    }
+
+    /// Forgets what requests before a time were answered; their ids may come again.
+    pub(crate) async fn forget_requests(&self, before: i64) -> Result<(), Error> {
+        requests::sweep(self.database.write(), before)
+            .await
+            .map_err(broken)
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction, Error> {
@@ -214,7 +228,7 @@ async fn opened_by(
     tenant: &Tenant,
     request: &RequestKey,
 ) -> Result<Option<Order>, Error> {
-    let Some(answer) = replay(connection, request).await? else {
+    let Some(answer) = requests::replay(connection, request).await? else {
         return Ok(None);
     };
     let id = Uuid::from_slice(&answer).map_err(|_| Error::Corrupt)?;
@@ -229,18 +243,17 @@ fn categories_of(answer: &[u8]) -> Result<Vec<String>, Error> {
     Ok(text.split('\n').map(str::to_owned).collect())
 }
 
-/// The driver's own words may hold values, so they go nowhere: what matters is whether to try again.
+/// The driver's own words may hold values, so they go nowhere: what matters is whether trying again
+/// can help.
 fn broken(error: DbErr) -> Error {
-    match is_unavailable(&error) {
-        true => Error::StoreUnavailable,
-        false => {
-            tracing::error!("a statement failed");
-            Error::Corrupt
-        }
+    if is_unavailable(&error) || is_lost_race(&error) {
+        return Error::StoreUnavailable;
     }
+    tracing::error!("a statement failed");
+    Error::Corrupt
 }
 
-/// Two orders were asked for a release under the same name at the same time: one came second.
+/// Two different requests came under one id at the same time, and this one came second.
 fn taken(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::IdempotencyConflict,

@@ -5,7 +5,7 @@ use proto::payments_data::{ReleaseRequest, ReleaseResponse};
 use vault::Owner;
 
 use super::{Api, wire};
-use crate::{error::Error, peers, permission, release::Release};
+use crate::{error::Error, peers, release::Release};
 
 /// Releases the wanted fields of an order to the grant's holder.
 pub(super) async fn release(
@@ -19,16 +19,11 @@ pub(super) async fn release(
         .guard
         .admit(&request.grant, &caller.id, tenant.as_str(), now_seconds())
         .await?;
-    let subject = permission::to_release(&grant, id)?;
-    let wanted = permission::wanted(&grant, request.categories)?;
-    let release = Release::new(&grant, &request.request_id, id, &wanted)?;
+    let release = Release::new(&grant, &request.request_id, id, request.categories)?;
 
     // Counted before anything else can fail: whatever happens from here on, this release is spent.
-    let reserved = api
-        .store
-        .reserve(tenant, (id, subject), &release, &wanted, now_ms());
-    let (order, sealed) = reserved.await?;
-    let event = peers::release_event(&release, grant, (id, subject), &wanted);
+    let (order, sealed) = api.store.reserve(tenant, &release, now_ms()).await?;
+    let event = peers::release_event(&release, grant);
     let record = api.guard.record(tenant.as_str(), event).await?;
 
     // Read only now: if the order ended while the log was writing, its key is gone and nothing opens.

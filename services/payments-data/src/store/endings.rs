@@ -88,11 +88,9 @@ impl Store {
         tenant: &Tenant,
         orders: &[OrderId],
     ) -> Result<(), Error> {
-        let transaction = self.begin().await?;
-        orders::set_destroyed(&transaction, tenant.as_str(), orders)
+        orders::set_destroyed(self.database.write(), tenant.as_str(), orders)
             .await
-            .map_err(broken)?;
-        transaction.commit().await.map_err(broken)
+            .map_err(broken)
     }
 }
 

@@ -6,33 +6,31 @@ use sea_orm::{
 
 use crate::order::{Ending, Order, OrderId, State, SubjectId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "orders")]
-pub struct Model {
+pub(super) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub tenant: String,
+    tenant: String,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub order_id: Uuid,
-    pub subject: Uuid,
-    pub merchant: String,
-    pub state: StateName,
-    pub releases_max: i64,
-    pub releases_used: i64,
-    pub opened_at: i64,
-    pub expires_at: i64,
-    pub key_id: Uuid,
-    pub destruction_pending: bool,
+    order_id: Uuid,
+    subject: Uuid,
+    merchant: String,
+    state: StateName,
+    releases_max: i64,
+    releases_used: i64,
+    opened_at: i64,
+    expires_at: i64,
+    key_id: Uuid,
+    destruction_pending: bool,
 }
-
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
 /// A state as it is written in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-pub enum StateName {
+enum StateName {
     Open,
     Settled,
     Cancelled,

@@ -1,29 +1,22 @@
 //! The table of releases reserved and completed.
 
-#![expect(
-    unreachable_pub,
-    reason = "what sea-orm derives is pub, and so must the row be"
-)]
-
 use sea_orm::{Set, entity::prelude::*, sea_query::Expr};
 
-use crate::{order::OrderId, release::Release};
+use crate::release::Release;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "releases")]
-pub struct Model {
+struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub tenant: String,
+    tenant: String,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub request: Vec<u8>,
-    pub order_id: Uuid,
-    pub content: Vec<u8>,
-    pub reserved_at: i64,
-    pub completed_at: Option<i64>,
+    request: Vec<u8>,
+    order_id: Uuid,
+    content: Vec<u8>,
+    reserved_at: i64,
+    completed_at: Option<i64>,
 }
-
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
@@ -42,14 +35,13 @@ pub(super) async fn content(
 pub(super) async fn insert(
     transaction: &impl ConnectionTrait,
     tenant: &str,
-    order: OrderId,
     release: &Release,
     now: i64,
 ) -> Result<(), DbErr> {
     let row = ActiveModel {
         tenant: Set(tenant.to_owned()),
         request: Set(release.request.to_vec()),
-        order_id: Set(order.0),
+        order_id: Set(release.order.0),
         content: Set(release.content.to_vec()),
         reserved_at: Set(now),
         completed_at: Set(None),

@@ -1,26 +1,19 @@
 //! The table of people who placed orders: whether a person is erased, and nothing else.
 
-#![expect(
-    unreachable_pub,
-    reason = "what sea-orm derives is pub, and so must the row be"
-)]
-
 use sea_orm::{QuerySelect, Set, entity::prelude::*};
 
 use crate::order::SubjectId;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "subjects")]
-pub struct Model {
+struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub tenant: String,
+    tenant: String,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub subject: Uuid,
-    pub erased_at: Option<i64>,
+    subject: Uuid,
+    erased_at: Option<i64>,
 }
-
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

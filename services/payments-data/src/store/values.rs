@@ -8,21 +8,19 @@ use sea_orm::{
 
 use crate::{order::OrderId, value::SealedValue};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "order_values")]
-pub struct Model {
+struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub tenant: String,
+    tenant: String,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub order_id: Uuid,
+    order_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub category: String,
-    pub version: i64,
-    pub sealed: Vec<u8>,
+    category: String,
+    version: i64,
+    sealed: Vec<u8>,
 }
-
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
