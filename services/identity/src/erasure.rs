@@ -195,7 +195,10 @@ mod tests {
         };
         vec![
             (Step::Quarantine, Outcome::Quarantined),
-            (Step::EraseOrders, Outcome::OrdersErased(vec![Uuid::from_u128(3)])),
+            (
+                Step::EraseOrders,
+                Outcome::OrdersErased(vec![Uuid::from_u128(3)]),
+            ),
             (Step::DestroyKey, Outcome::KeyDestroyed(Some(OWN))),
             (Step::Forget, Outcome::Forgotten),
             (Step::ShredLog, shredded),
@@ -227,12 +230,21 @@ mod tests {
         }
         let subject = Uuid::from_u128(7);
         let certificate = erasure.certificate("default", subject);
-        assert_eq!((certificate.iss.as_str(), certificate.subject), ("identity", subject));
+        assert_eq!(
+            (certificate.iss.as_str(), certificate.subject),
+            ("identity", subject)
+        );
         assert_eq!((certificate.requested_at, certificate.completed_at), (1, 9));
         assert_eq!(certificate.log_entries, [11, 12]);
         assert_eq!(certificate.destroyed_keys["identity"], [OWN.key_id]);
-        assert_eq!(certificate.destroyed_keys["disclosure-audit"], [AUDIT.key_id]);
-        assert_eq!(certificate.destroyed_keys["payments-data"], [Uuid::from_u128(3)]);
+        assert_eq!(
+            certificate.destroyed_keys["disclosure-audit"],
+            [AUDIT.key_id]
+        );
+        assert_eq!(
+            certificate.destroyed_keys["payments-data"],
+            [Uuid::from_u128(3)]
+        );
         assert!(!certificate.retained.is_empty());
     }
 

@@ -61,7 +61,8 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     let grant_keys = fs::read_to_string(&config.grant_keys).context("reading the grant keys")?;
     let grant_keys = KeyBundle::parse(&grant_keys).context("reading the grant keys")?;
     let pem = fs::read_to_string(&config.certificate_key).context("reading the certificate key")?;
-    let certificate_key = SigningKey::from_pkcs8_pem(&pem).context("reading the certificate key")?;
+    let certificate_key =
+        SigningKey::from_pkcs8_pem(&pem).context("reading the certificate key")?;
     let connect = |address: &str| client::connect(address, process.material());
     let peers = Peers {
         consent: connect(&config.consent)?,
@@ -93,5 +94,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         saga,
     };
     let routes = Routes::new(IdentityServiceServer::new(api));
-    process.serve(routes, &["vow.identity.v1.IdentityService"]).await
+    process
+        .serve(routes, &["vow.identity.v1.IdentityService"])
+        .await
 }

@@ -68,7 +68,11 @@ impl Peers {
             subject_id: subject.to_string(),
             cause: QuarantineCause::Erasure.into(),
         };
-        match self.consent().quarantine_subject(request(tenant, ask)).await {
+        match self
+            .consent()
+            .quarantine_subject(request(tenant, ask))
+            .await
+        {
             Ok(_) => Ok(()),
             // Nothing is permitted for a person whom consent does not know, or has forgotten.
             Err(status) if says(&status, "SUBJECT_UNKNOWN") || says(&status, "SUBJECT_ERASED") => {
@@ -88,7 +92,11 @@ impl Peers {
             .await
             .map_err(|status| unavailable(&status))?
             .into_inner();
-        answer.destroyed_key_ids.iter().map(|id| key_id(id)).collect()
+        answer
+            .destroyed_key_ids
+            .iter()
+            .map(|id| key_id(id))
+            .collect()
     }
 
     /// Makes consent forget the person. It does so only once all evidence has reached the log.

@@ -34,7 +34,11 @@ pub fn categories<'a>(grant: &'a Grant, wanted: &'a [String]) -> Result<Vec<&'a 
     if wanted.iter().any(|it| !grant.categories.contains(it)) {
         return Err(Unfit::Outside);
     }
-    let named = if wanted.is_empty() { &grant.categories } else { wanted };
+    let named = if wanted.is_empty() {
+        &grant.categories
+    } else {
+        wanted
+    };
     let mut once: Vec<&str> = Vec::new();
     for category in named {
         if !once.contains(&category.as_str()) {
@@ -100,7 +104,14 @@ mod tests {
         ] {
             let grant = grant(scope, action);
             assert_eq!(to_collect(&grant).is_ok(), collects, "{scope:?}");
-            assert_eq!(to_open(&grant), if opens { Ok(PERSON) } else { Err(Unfit::Action) });
+            assert_eq!(
+                to_open(&grant),
+                if opens {
+                    Ok(PERSON)
+                } else {
+                    Err(Unfit::Action)
+                }
+            );
         }
     }
 
@@ -110,7 +121,10 @@ mod tests {
         for (wanted, opened) in [
             (&[][..], Ok(&["user.name", "user.contact"][..])),
             (&["user.contact"], Ok(&["user.contact"])),
-            (&["user.contact", "user.name", "user.contact"], Ok(&["user.contact", "user.name"])),
+            (
+                &["user.contact", "user.name", "user.contact"],
+                Ok(&["user.contact", "user.name"]),
+            ),
             (&["user.contact.email"], Err(Unfit::Outside)),
             (&["user"], Err(Unfit::Outside)),
             (&["user.name", ""], Err(Unfit::Outside)),

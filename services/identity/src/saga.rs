@@ -61,12 +61,17 @@ impl Saga {
     async fn destroy_again(&self, tenant: &Tenant, subject: Uuid) -> Result<(), Error> {
         let owner = Owner::Subject(subject);
         // Looked at first: nearly always it is gone, and destroying rewrites files.
-        if !matches!(self.keys.key(tenant, &owner).await, Err(KeyError::Destroyed { .. })) {
+        if !matches!(
+            self.keys.key(tenant, &owner).await,
+            Err(KeyError::Destroyed { .. })
+        ) {
             self.keys.destroy(tenant, &owner).await?;
         }
         match self.store.subject(tenant, subject).await? {
             Some(person) if person.state == State::Active => {
-                self.store.begin_erasure(tenant, subject, None, now_ms()).await
+                self.store
+                    .begin_erasure(tenant, subject, None, now_ms())
+                    .await
             }
             _ => Ok(()),
         }
@@ -190,7 +195,11 @@ impl Saga {
     async fn enter(&self, tenant: &str, erasure: &Erasure) -> Result<Uuid, Error> {
         let certificate = erasure.certificate.as_ref().ok_or(Error::Internal)?;
         let digest = digest(&SHA256, certificate.as_bytes());
-        let hex: String = digest.as_ref().iter().map(|it| format!("{it:02x}")).collect();
+        let hex: String = digest
+            .as_ref()
+            .iter()
+            .map(|it| format!("{it:02x}"))
+            .collect();
         let event = RecordRequest {
             request_id: format!("certificate-{hex}"),
             event: Some(Event::Certificate(Certificate {

@@ -68,7 +68,9 @@ impl Facts {
         }
         let age_band = age_band.ok_or(Malformed("age_band"))?;
         let version_is_a_name = accepted_policy_version.len() <= 64
-            && accepted_policy_version.bytes().all(|it| it.is_ascii_graphic());
+            && accepted_policy_version
+                .bytes()
+                .all(|it| it.is_ascii_graphic());
         if !version_is_a_name {
             return Err(Malformed("accepted_policy_version"));
         }

@@ -136,7 +136,11 @@ mod tests {
             (PHONE, "0800 CALL ME", false),
         ] {
             let label: String = text.chars().take(20).collect();
-            assert_eq!(Value::parse(category, text).is_ok(), taken, "{category} {label}");
+            assert_eq!(
+                Value::parse(category, text).is_ok(),
+                taken,
+                "{category} {label}"
+            );
         }
     }
 
@@ -160,13 +164,19 @@ mod tests {
             (EMAIL, " Ada@Example.org ", "Ada@Example.org"),
             (NAME, " Ada ", " Ada "),
         ] {
-            assert_eq!(Value::parse(category, text).expect("well formed").text(), stored);
+            assert_eq!(
+                Value::parse(category, text).expect("well formed").text(),
+                stored
+            );
         }
     }
 
     #[test]
     fn a_value_prints_without_its_text() {
         let value = Value::parse(NAME, "canary").expect("well formed");
-        assert_eq!(format!("{value:?}"), "Value { category: \"user.name\", .. }");
+        assert_eq!(
+            format!("{value:?}"),
+            "Value { category: \"user.name\", .. }"
+        );
     }
 }

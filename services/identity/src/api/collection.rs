@@ -28,13 +28,18 @@ pub(super) async fn collect(
 ) -> Result<CollectResponse, Error> {
     let tenant = &caller.tenant;
     let holder = &caller.id;
-    let admitted = api.guard.admit(&message.grant, holder, tenant.as_str(), now_seconds());
+    let admitted = api
+        .guard
+        .admit(&message.grant, holder, tenant.as_str(), now_seconds());
     let grant = admitted.await?;
     let (subject, point, act) = permission::to_collect(&grant)?;
     let values = parse(&grant, &message.values)?;
     // Also inside the transaction that writes. Here it spares an erased person a key.
     let person = api.store.subject(tenant, subject).await?;
-    person.ok_or(Error::SubjectOfGrantUnknown)?.state.admits_values()?;
+    person
+        .ok_or(Error::SubjectOfGrantUnknown)?
+        .state
+        .admits_values()?;
 
     let index = api.keys.blind_index(tenant).await?;
     // What the grant says, and not the grant: with a newer one it is still the same request.
@@ -63,7 +68,9 @@ pub(super) async fn collect(
             .iter()
             .map(|value| sealed(value, before, &template, (tenant.as_str(), subject, &key)));
         let values_sealed: Vec<StoredValue> = sealed.collect();
-        let entries = values.iter().filter_map(|it| entry(&index, tenant.as_str(), it));
+        let entries = values
+            .iter()
+            .filter_map(|it| entry(&index, tenant.as_str(), it));
         let answer = CollectResponse {
             values: values_sealed.iter().map(wire::stored_value).collect(),
         };
@@ -73,7 +80,10 @@ pub(super) async fn collect(
             answer: answer.encode_to_vec(),
         }
     };
-    let answer = api.store.collect(tenant, subject, &request, now_ms, seal_all).await?;
+    let answer = api
+        .store
+        .collect(tenant, subject, &request, now_ms, seal_all)
+        .await?;
     CollectResponse::decode(answer.as_slice()).map_err(|_| Error::Internal)
 }
 

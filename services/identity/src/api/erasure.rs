@@ -17,7 +17,9 @@ pub(super) async fn erase(
     let index = api.keys.blind_index(tenant).await?;
     let (id, content) = (&message.request_id, subject.as_bytes());
     let request = RequestKey::new(caller, "EraseSubject", id, &index, content)?;
-    api.store.begin_erasure(tenant, subject, Some(&request), now_ms()).await?;
+    api.store
+        .begin_erasure(tenant, subject, Some(&request), now_ms())
+        .await?;
     api.saga.finish_within_call(tenant, subject).await;
     let erasure = api.store.erasure(tenant, subject).await?;
     Ok(wire::erasure(subject, erasure.ok_or(Error::Internal)?))
@@ -31,5 +33,8 @@ pub(super) async fn progress(
 ) -> Result<Erasure, Error> {
     let subject = wire::subject_id(&message.subject_id)?;
     let erasure = api.store.erasure(&caller.tenant, subject).await?;
-    Ok(wire::erasure(subject, erasure.ok_or(Error::ErasureUnknown)?))
+    Ok(wire::erasure(
+        subject,
+        erasure.ok_or(Error::ErasureUnknown)?,
+    ))
 }

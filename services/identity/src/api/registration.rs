@@ -32,10 +32,16 @@ pub(super) async fn register(
     let id = &message.request_id;
     let request = RequestKey::new(caller, "RegisterSubject", id, &index, &content)?;
 
-    let person = api.store.register(tenant, Uuid::new_v4(), &request, now_ms()).await?;
+    let person = api
+        .store
+        .register(tenant, Uuid::new_v4(), &request, now_ms())
+        .await?;
     let revision = match person.state {
         State::Pending => {
-            let revision = api.peers.enrol(tenant.as_str(), person.subject, &facts).await?;
+            let revision = api
+                .peers
+                .enrol(tenant.as_str(), person.subject, &facts)
+                .await?;
             api.store.activate(tenant, person.subject, revision).await?;
             revision
         }

@@ -11,11 +11,7 @@ use uuid::Uuid;
 use vault::{Context, Key, Owner, open};
 
 use super::Api;
-use crate::{
-    error::Error,
-    permission,
-    store::StoredValue,
-};
+use crate::{error::Error, permission, store::StoredValue};
 
 /// Opens exactly the wanted values, after the log has durably said so.
 pub(super) async fn reveal(
@@ -26,7 +22,9 @@ pub(super) async fn reveal(
     let request_id = record_id(caller, &message.request_id)?;
     let tenant = &caller.tenant;
     let holder = &caller.id;
-    let admitted = api.guard.admit(&message.grant, holder, tenant.as_str(), now_seconds());
+    let admitted = api
+        .guard
+        .admit(&message.grant, holder, tenant.as_str(), now_seconds());
     let grant = admitted.await?;
     let subject = permission::to_open(&grant)?;
     let wanted = permission::categories(&grant, &message.categories)?;
@@ -34,7 +32,10 @@ pub(super) async fn reveal(
     // Values before state: when the state then still admits them, no erasure took any away.
     let stored = api.store.values(tenant, subject).await?;
     let person = api.store.subject(tenant, subject).await?;
-    person.ok_or(Error::SubjectOfGrantUnknown)?.state.admits_values()?;
+    person
+        .ok_or(Error::SubjectOfGrantUnknown)?
+        .state
+        .admits_values()?;
     let find = |category: &&str| stored.iter().find(|it| it.category == *category);
     let sealed: Option<Vec<&StoredValue>> = wanted.iter().map(find).collect();
     let sealed = sealed.ok_or(Error::ValueMissing)?;
@@ -44,19 +45,16 @@ pub(super) async fn reveal(
 
     // Read only now: a key destroyed while the log was writing opens nothing any more.
     let key = api.keys.key(tenant, &Owner::Subject(subject)).await?.key;
-    let opened = sealed.into_iter().map(|it| opened(it, tenant.as_str(), subject, &key));
+    let opened = sealed
+        .into_iter()
+        .map(|it| opened(it, tenant.as_str(), subject, &key));
     Ok(RevealResponse {
         values: opened.collect::<Result<_, _>>()?,
         record: Some(record),
     })
 }
 
-fn opened(
-    stored: &StoredValue,
-    tenant: &str,
-    subject: Uuid,
-    key: &Key,
-) -> Result<Value, Error> {
+fn opened(stored: &StoredValue, tenant: &str, subject: Uuid, key: &Key) -> Result<Value, Error> {
     let place = Context {
         tenant,
         owner: Owner::Subject(subject),
@@ -112,5 +110,9 @@ fn record_id(caller: &Caller, request_id: &str) -> Result<String, Error> {
         digest.update(field.as_bytes());
     }
     let digest = digest.finish();
-    Ok(digest.as_ref().iter().map(|it| format!("{it:02x}")).collect())
+    Ok(digest
+        .as_ref()
+        .iter()
+        .map(|it| format!("{it:02x}"))
+        .collect())
 }

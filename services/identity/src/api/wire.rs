@@ -42,7 +42,10 @@ pub(super) fn erasure(subject: Uuid, erasure: Erasure) -> pb::Erasure {
         requested_at: Some(timestamp(erasure.requested_at_ms)),
         completed_at: erasure.completed_at_ms.map(timestamp),
         certificate: erasure.certificate.filter(|_| finished).unwrap_or_default(),
-        entry_id: erasure.entry_id.map(|it| it.to_string()).unwrap_or_default(),
+        entry_id: erasure
+            .entry_id
+            .map(|it| it.to_string())
+            .unwrap_or_default(),
     }
 }
 

@@ -78,7 +78,10 @@ pub async fn insert(
     erasure: &Erasure,
 ) -> Result<(), Error> {
     let insert = Entity::insert(row(tenant, subject, erasure).into_active_model());
-    insert.exec_without_returning(transaction).await.map_err(failed)?;
+    insert
+        .exec_without_returning(transaction)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -89,8 +92,13 @@ pub async fn update(
     subject: Uuid,
     erasure: &Erasure,
 ) -> Result<(), Error> {
-    let row = row(tenant, subject, erasure).into_active_model().reset_all();
-    Entity::update(row).exec(transaction).await.map_err(failed)?;
+    let row = row(tenant, subject, erasure)
+        .into_active_model()
+        .reset_all();
+    Entity::update(row)
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -113,7 +121,9 @@ pub async fn unfinished(
 }
 
 fn one(tenant: &str, subject: Uuid) -> Condition {
-    Condition::all().add(Column::Tenant.eq(tenant)).add(Column::Subject.eq(subject))
+    Condition::all()
+        .add(Column::Tenant.eq(tenant))
+        .add(Column::Subject.eq(subject))
 }
 
 fn row(tenant: &str, subject: Uuid, erasure: &Erasure) -> Model {
@@ -127,7 +137,11 @@ fn row(tenant: &str, subject: Uuid, erasure: &Erasure) -> Model {
         subject,
         requested_at: erasure.requested_at_ms,
         next_step: step.expect("every step has its word").1.to_owned(),
-        order_keys: erasure.order_keys.iter().flat_map(|it| *it.as_bytes()).collect(),
+        order_keys: erasure
+            .order_keys
+            .iter()
+            .flat_map(|it| *it.as_bytes())
+            .collect(),
         own_key: own.0,
         own_key_index: own.1,
         audit_key: audit.0,

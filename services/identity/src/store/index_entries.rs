@@ -74,7 +74,10 @@ pub async fn put(
         .update_column(Column::Entry)
         .to_owned();
     let insert = Entity::insert_many(rows).on_conflict(replace);
-    insert.exec_without_returning(transaction).await.map_err(failed)?;
+    insert
+        .exec_without_returning(transaction)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -84,7 +87,9 @@ pub async fn delete(
     tenant: &str,
     subject: Uuid,
 ) -> Result<(), Error> {
-    let all = Condition::all().add(Column::Tenant.eq(tenant)).add(Column::Subject.eq(subject));
+    let all = Condition::all()
+        .add(Column::Tenant.eq(tenant))
+        .add(Column::Subject.eq(subject));
     let delete = Entity::delete_many().filter(all);
     delete.exec(transaction).await.map_err(failed)?;
     Ok(())

@@ -60,7 +60,10 @@ pub async fn insert(
         registered_at: now_ms,
     };
     let insert = Entity::insert(row.into_active_model());
-    insert.exec_without_returning(transaction).await.map_err(failed)?;
+    insert
+        .exec_without_returning(transaction)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -93,13 +96,17 @@ pub async fn set_state(
         state: Set(word(state).to_owned()),
         ..Default::default()
     };
-    let update = Entity::update_many().set(moved).filter(one(tenant, subject));
+    let update = Entity::update_many()
+        .set(moved)
+        .filter(one(tenant, subject));
     update.exec(transaction).await.map_err(failed)?;
     Ok(())
 }
 
 fn one(tenant: &str, subject: Uuid) -> Condition {
-    Condition::all().add(Column::Tenant.eq(tenant)).add(Column::Subject.eq(subject))
+    Condition::all()
+        .add(Column::Tenant.eq(tenant))
+        .add(Column::Subject.eq(subject))
 }
 
 fn registered(row: Model) -> Result<Registered, Error> {

@@ -1,8 +1,6 @@
 //! The table of sealed values.
 
-use sea_orm::{
-    Condition, IntoActiveModel, QueryOrder, entity::prelude::*, sea_query::OnConflict,
-};
+use sea_orm::{Condition, IntoActiveModel, QueryOrder, entity::prelude::*, sea_query::OnConflict};
 
 use super::{StoredValue, failed};
 use crate::error::Error;
@@ -37,9 +35,13 @@ pub async fn of(
     tenant: &str,
     subject: Uuid,
 ) -> Result<Vec<StoredValue>, Error> {
-    let query = Entity::find().filter(all_of(tenant, subject)).order_by_asc(Column::Category);
+    let query = Entity::find()
+        .filter(all_of(tenant, subject))
+        .order_by_asc(Column::Category);
     let rows = query.all(connection).await.map_err(failed)?;
-    rows.into_iter().map(|row| value(row).ok_or(Error::Internal)).collect()
+    rows.into_iter()
+        .map(|row| value(row).ok_or(Error::Internal))
+        .collect()
 }
 
 /// Stores the values, each in place of its category's former one.
@@ -49,7 +51,9 @@ pub async fn put(
     subject: Uuid,
     values: Vec<StoredValue>,
 ) -> Result<(), Error> {
-    let rows = values.into_iter().map(|it| row(tenant, subject, it).into_active_model());
+    let rows = values
+        .into_iter()
+        .map(|it| row(tenant, subject, it).into_active_model());
     let replace = OnConflict::columns([Column::Tenant, Column::Subject, Column::Category])
         .update_columns([
             Column::Version,
@@ -62,7 +66,10 @@ pub async fn put(
         ])
         .to_owned();
     let insert = Entity::insert_many(rows).on_conflict(replace);
-    insert.exec_without_returning(transaction).await.map_err(failed)?;
+    insert
+        .exec_without_returning(transaction)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -78,7 +85,9 @@ pub async fn delete(
 }
 
 fn all_of(tenant: &str, subject: Uuid) -> Condition {
-    Condition::all().add(Column::Tenant.eq(tenant)).add(Column::Subject.eq(subject))
+    Condition::all()
+        .add(Column::Tenant.eq(tenant))
+        .add(Column::Subject.eq(subject))
 }
 
 fn row(tenant: &str, subject: Uuid, value: StoredValue) -> Model {
