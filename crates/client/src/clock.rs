@@ -3,14 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970.
-pub fn now_ms() -> u64 {
+pub fn now_ms() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("the clock is after 1970");
-    u64::try_from(since.as_millis()).expect("milliseconds fit for 500 million years")
+    i64::try_from(since.as_millis()).expect("milliseconds fit for 200 million years")
 }
 
 /// Seconds since 1970.
 pub fn now_seconds() -> u64 {
-    now_ms() / 1000
+    now_ms().unsigned_abs() / 1000
 }

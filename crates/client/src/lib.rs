@@ -1,7 +1,7 @@
 //! What an internal service adds to its dependencies: connections, calls, and the local view of consent.
 
-pub mod clock;
 mod clients;
+pub mod clock;
 mod connect;
 mod connection;
 pub mod context;

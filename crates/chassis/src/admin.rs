@@ -1,0 +1,45 @@
+//! The admin port: health and metrics in plaintext, nothing personal.
+
+use std::io;
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::metrics::Metrics;
+
+/// The media type of OpenMetrics 1.0 text.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Serves until it is dropped.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: Metrics,
+    ready: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let routes = Router::new()
+        .route("/metrics", get(metrics_text).with_state(metrics))
+        // It answers, so it lives. A dead database is no reason to kill the process.
+        .route("/livez", get(async || StatusCode::OK))
+        .route("/readyz", get(readiness).with_state(ready));
+    axum::serve(listener, routes).await
+}
+
+async fn metrics_text(State(metrics): State<Metrics>) -> Response {
+    match metrics.text() {
+        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn readiness(State(ready): State<watch::Receiver<bool>>) -> StatusCode {
+    match *ready.borrow() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}

@@ -1,0 +1,97 @@
+//! A service's database: embedded SQLite or a PostgreSQL server, with the same guarantees on both.
+
+mod failure;
+mod migration;
+mod postgres;
+mod sqlite;
+
+use std::{fmt, fs::File, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    TransactionTrait,
+};
+
+pub use failure::{DatabaseError, is_lost_race, is_unavailable};
+pub use migration::Migration;
+
+use crate::DatabaseUrl;
+
+/// How long to wait for a connection: a dead database must answer fast.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An open, migrated database. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    /// Held for life: only one process may have an SQLite file.
+    _lock: Option<Arc<File>>,
+}
+
+impl Database {
+    /// Opens the database and brings it to the newest migration. `table` records which migrations
+    /// were applied; each set of migrations has its own.
+    ///
+    /// Processes that open one PostgreSQL database at once take turns; a second process that opens
+    /// an SQLite file is refused.
+    pub async fn open(
+        url: &DatabaseUrl,
+        migrations: &[Migration],
+        table: &str,
+    ) -> Result<Database, DatabaseError> {
+        let migrator = migration::migrator(migrations, table);
+        let url = url.expose();
+        if url.starts_with("sqlite:") {
+            sqlite::open(url, &migrator).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            postgres::open(url, &migrator).await
+        } else {
+            Err(DatabaseError::Url)
+        }
+    }
+
+    /// For reading outside of a transaction. On SQLite it cannot write.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// For a write that is one statement, which commits by itself.
+    pub fn write(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Begins a transaction that may write. On SQLite there is one at a time, so it never finds the
+    /// file busy.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.writer.begin().await
+    }
+
+    /// Drives what was overwritten or deleted in `table` out of the files, as far as the database
+    /// can. Not within a transaction.
+    ///
+    /// SQLite overwrites deleted bytes with zeros (`secure_delete`); what is left of them in the
+    /// write-ahead log goes when the log is emptied. PostgreSQL gives dead rows up when the table
+    /// is vacuumed; its write-ahead log and backups keep them for as long as they are kept.
+    pub async fn expunge(&self, table: &str) -> Result<(), DbErr> {
+        match self.writer.get_database_backend() {
+            DatabaseBackend::Sqlite => sqlite::empty_log(&self.writer).await,
+            _ => {
+                let statement = format!("VACUUM {table}");
+                self.writer.execute_unprepared(&statement).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Closes all connections, so that another process may open an SQLite file.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.reader.close().await?;
+        self.writer.close().await
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Database(..)")
+    }
+}

@@ -1,0 +1,37 @@
+//! The schema in the order it came about, as SQL that both databases read.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    SqlSafeStr,
+    migrate::{Migration as Step, MigrationType, Migrator},
+};
+
+/// One step of a schema. Once shipped it is never edited: a checksum finds out.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Its place in the order, unique within its set.
+    pub version: i64,
+    /// What it brings.
+    pub name: &'static str,
+    /// The statements. Types that both databases know: TEXT, BIGINT, BYTEA, UUID, BOOLEAN.
+    pub sql: &'static str,
+}
+
+pub(super) fn migrator(migrations: &[Migration], table: &str) -> Migrator {
+    let step = |it: &Migration| {
+        let name = Cow::Borrowed(it.name);
+        Step::new(
+            it.version,
+            name,
+            MigrationType::Simple,
+            it.sql.into_sql_str(),
+            false,
+        )
+    };
+    let mut migrator = Migrator::with_migrations(migrations.iter().map(step).collect());
+    migrator.dangerous_set_table_name(table.to_owned());
+    // A replica of the version before must be able to restart while this one is rolled out.
+    migrator.set_ignore_missing(true);
+    migrator
+}

@@ -1,0 +1,243 @@
+//! Opening an SQLite file: one writer, several readers, and no other process.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, SqlxSqliteConnector, Statement,
+};
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{ACQUIRE_TIMEOUT, Database, DatabaseError};
+
+const READERS: u32 = 4;
+/// The writer is alone and never waits; readers wait only while the log is being emptied.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+
+pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, DatabaseError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|_| DatabaseError::Url)?
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("secure_delete", "ON")
+        .disable_statement_logging();
+    let file = options.get_filename();
+    let lock = lock(file)?;
+    // SQLite gives the files beside it the same mode.
+    private(file).map_err(DatabaseError::File)?;
+
+    let writer = pool(options.clone(), 1).await?;
+    migrator
+        .run(&writer)
+        .await
+        .map_err(DatabaseError::Migrate)?;
+    let reader = pool(options.pragma("query_only", "ON"), READERS).await?;
+    Ok(Database {
+        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        _lock: Some(Arc::new(lock)),
+    })
+}
+
+/// Moves all of the write-ahead log into the database file and truncates it.
+pub(super) async fn empty_log(writer: &DatabaseConnection) -> Result<(), DbErr> {
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let statement = Statement::from_string(DatabaseBackend::Sqlite, checkpoint);
+    let row = writer.query_one_raw(statement).await?;
+    let busy: i32 = row.map_or(Ok(1), |row| row.try_get_by_index(0))?;
+    match busy {
+        0 => Ok(()),
+        _ => Err(DbErr::Conn(sea_orm::RuntimeErr::Internal(
+            "the log is in use".to_owned(),
+        ))),
+    }
+}
+
+async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, DatabaseError> {
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // The file does not go away, and a connection that is made anew reads the schema again.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(DatabaseError::Connect)
+}
+
+/// A lock file beside the database, because SQLite needs locks of its own inside.
+fn lock(file: &Path) -> Result<File, DatabaseError> {
+    let mut name = OsString::from(file);
+    name.push(".lock");
+    let lock = private(Path::new(&name)).map_err(DatabaseError::File)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(DatabaseError::Taken),
+        Err(TryLockError::Error(error)) => Err(DatabaseError::File(error)),
+    }
+}
+
+/// Opens a file that only its owner reads, making it if it is missing.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{DatabaseUrl, Migration, is_unavailable};
+
+    const NOTES: Migration = Migration {
+        version: 1,
+        name: "notes",
+        sql: "CREATE TABLE notes (id BIGINT PRIMARY KEY, note TEXT NOT NULL);",
+    };
+
+    async fn open_in(
+        folder: &TempDir,
+        migrations: &[Migration],
+    ) -> Result<Database, DatabaseError> {
+        let url = format!("sqlite://{}", folder.path().join("it.db").display());
+        Database::open(&DatabaseUrl::from(url), migrations, "migrations").await
+    }
+
+    async fn count(database: &Database) -> i64 {
+        let count = Statement::from_string(DatabaseBackend::Sqlite, "SELECT COUNT(*) FROM notes");
+        let row = database
+            .read()
+            .query_one_raw(count)
+            .await
+            .expect("the table is there");
+        row.expect("a count is one row")
+            .try_get_by_index(0)
+            .expect("it is a number")
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_is_there_after_opening_again() {
+        let folder = TempDir::new().expect("a folder");
+        let database = open_in(&folder, &[NOTES]).await.expect("a new file");
+        let transaction = database.begin().await.expect("nobody else writes");
+        transaction
+            .execute_unprepared("INSERT INTO notes VALUES (1, 'a')")
+            .await
+            .expect("it fits");
+        assert_eq!(count(&database).await, 0, "it is not committed yet");
+        transaction.commit().await.expect("the disk takes it");
+        assert_eq!(count(&database).await, 1);
+        database.close().await.expect("nothing is open");
+
+        let database = open_in(&folder, &[NOTES])
+            .await
+            .expect("the file is free again");
+        assert_eq!(count(&database).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_second_process_is_refused() {
+        let folder = TempDir::new().expect("a folder");
+        let database = open_in(&folder, &[NOTES]).await.expect("a new file");
+        let second = open_in(&folder, &[NOTES]).await;
+        assert!(matches!(second, Err(DatabaseError::Taken)));
+        drop(database);
+        open_in(&folder, &[NOTES])
+            .await
+            .expect("the lock went with its holder");
+    }
+
+    #[tokio::test]
+    async fn an_edited_migration_is_refused_and_a_later_one_is_not() {
+        let folder = TempDir::new().expect("a folder");
+        let more = Migration {
+            version: 2,
+            name: "more",
+            sql: "CREATE TABLE more (id BIGINT);",
+        };
+        open_in(&folder, &[NOTES, more])
+            .await
+            .expect("a new file")
+            .close()
+            .await
+            .expect("close");
+        // The version before does not know the second step.
+        open_in(&folder, &[NOTES])
+            .await
+            .expect("an older version")
+            .close()
+            .await
+            .expect("close");
+        let edited = Migration {
+            sql: "CREATE TABLE notes (id BIGINT);",
+            ..NOTES
+        };
+        let refused = open_in(&folder, &[edited]).await;
+        assert!(matches!(refused, Err(DatabaseError::Migrate(_))));
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write_and_files_are_private() {
+        let folder = TempDir::new().expect("a folder");
+        let database = open_in(&folder, &[NOTES]).await.expect("a new file");
+        let insert = "INSERT INTO notes VALUES (1, 'a')";
+        database
+            .read()
+            .execute_unprepared(insert)
+            .await
+            .expect_err("readers only read");
+        database
+            .write()
+            .execute_unprepared(insert)
+            .await
+            .expect("the writer writes");
+        for entry in fs::read_dir(folder.path()).expect("the folder is there") {
+            let entry = entry.expect("it is readable");
+            let mode = entry.metadata().expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_must_wait_too_long_is_told_to_come_back() {
+        let folder = TempDir::new().expect("a folder");
+        let database = open_in(&folder, &[NOTES]).await.expect("a new file");
+        let held = database.begin().await.expect("nobody else writes");
+        let refused = database.begin().await.expect_err("the writer is taken");
+        assert!(is_unavailable(&refused));
+        drop(held);
+    }
+
+    #[tokio::test]
+    async fn other_urls_are_refused_without_repeating_them() {
+        for url in ["mysql://vow:canary@host/x", "canary", ""] {
+            let refused = Database::open(&url.to_owned().into(), &[NOTES], "migrations").await;
+            let error = refused.expect_err("it is no database of ours");
+            assert!(matches!(error, DatabaseError::Url), "{url}");
+            assert!(!format!("{error:?}").contains("canary"));
+        }
+    }
+}

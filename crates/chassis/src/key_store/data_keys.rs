@@ -1,0 +1,136 @@
+//! The table of the owners' keys. A row outlives its key, as the sign that the key was destroyed.
+
+use sea_orm::{
+    ActiveValue::Set,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
+use vault::Owner;
+
+/// Its name.
+pub(super) const TABLE: &str = "data_keys";
+
+/// SQLite binds at most 32,766 values in a statement; a row has seven.
+const ROWS_PER_STATEMENT: usize = 1_000;
+
+#[derive(Clone, Debug, DeriveEntityModel)]
+#[sea_orm(table_name = "data_keys")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub owner_kind: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub owner: Uuid,
+    pub key_id: Option<Uuid>,
+    pub wrapped: Option<Vec<u8>>,
+    pub created_at: i64,
+    pub destroyed_at: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// A new row of `owner`. Without a key it is that of one who was destroyed before having one.
+    pub(super) fn new(tenant: &str, owner: &Owner, now: i64) -> Model {
+        let (kind, owner) = name(owner);
+        Model {
+            tenant: tenant.to_owned(),
+            owner_kind: kind.to_owned(),
+            owner,
+            key_id: None,
+            wrapped: None,
+            created_at: now,
+            destroyed_at: None,
+        }
+    }
+
+    pub(super) fn is_of(&self, owner: &Owner) -> bool {
+        (self.owner_kind.as_str(), self.owner) == name(owner)
+    }
+}
+
+/// The rows of those owners that have one.
+pub(super) async fn find(
+    connection: &impl ConnectionTrait,
+    tenant: &str,
+    owners: &[Owner],
+) -> Result<Vec<Model>, DbErr> {
+    let mut rows = Vec::with_capacity(owners.len());
+    for owners in owners.chunks(ROWS_PER_STATEMENT) {
+        let ids = owners.iter().map(|it| name(it).1);
+        // An order may have the id of a subject; then its row is found too, and not looked at.
+        let found = Entity::find()
+            .filter(Column::Tenant.eq(tenant))
+            .filter(Column::Owner.is_in(ids));
+        rows.extend(found.all(connection).await?);
+    }
+    Ok(rows)
+}
+
+/// Writes the rows, except of owners that have one.
+pub(super) async fn insert_missing(
+    connection: &impl ConnectionTrait,
+    rows: Vec<Model>,
+) -> Result<(), DbErr> {
+    let mut rows = rows.into_iter().map(all_set).peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<ActiveModel> = rows.by_ref().take(ROWS_PER_STATEMENT).collect();
+        let insert = Entity::insert_many(chunk).on_conflict(primary_key().do_nothing().to_owned());
+        match insert.exec_without_returning(connection).await {
+            Ok(_) | Err(DbErr::RecordNotInserted) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Empties the row of the owner, or writes an empty one, in one statement, so that a key that is
+/// being made at this moment is either destroyed by it or not made. The answer is the row as it is.
+pub(super) async fn destroy(
+    connection: &impl ConnectionTrait,
+    tenant: &str,
+    owner: &Owner,
+    now: i64,
+) -> Result<Model, DbErr> {
+    let row = Model {
+        destroyed_at: Some(now),
+        ..Model::new(tenant, owner, now)
+    };
+    let first = Expr::cust("COALESCE(data_keys.destroyed_at, excluded.destroyed_at)");
+    let emptied = primary_key()
+        .update_column(Column::Wrapped)
+        .value(Column::DestroyedAt, first)
+        .to_owned();
+    Entity::insert(all_set(row))
+        .on_conflict(emptied)
+        .exec_with_returning(connection)
+        .await
+}
+
+fn primary_key() -> OnConflict {
+    OnConflict::columns([Column::Tenant, Column::OwnerKind, Column::Owner])
+}
+
+fn all_set(row: Model) -> ActiveModel {
+    ActiveModel {
+        tenant: Set(row.tenant),
+        owner_kind: Set(row.owner_kind),
+        owner: Set(row.owner),
+        key_id: Set(row.key_id),
+        wrapped: Set(row.wrapped),
+        created_at: Set(row.created_at),
+        destroyed_at: Set(row.destroyed_at),
+    }
+}
+
+fn name(owner: &Owner) -> (&'static str, Uuid) {
+    match owner {
+        Owner::Subject(id) => ("subject", *id),
+        Owner::Order(id) => ("order", *id),
+        Owner::Tenant => ("tenant", Uuid::nil()),
+    }
+}

@@ -1,0 +1,42 @@
+//! The ground of every process: config, telemetry, database, TLS and peer identity, server, status.
+//!
+//! A service is written against these pieces: [`Config`] is what it needs to know, [`Process`] what
+//! it stands on, [`Database`] and [`KeyStore`] what it remembers in, [`Caller`] who asks, and
+//! [`refuse`] how it says no. Every call comes in through one door, which lets nobody pass unknown.
+
+mod admin;
+mod admission;
+mod batch;
+mod callers;
+mod config;
+mod connection;
+mod database;
+mod door;
+mod key_store;
+mod method;
+mod metrics;
+mod peer;
+mod process;
+pub mod requests;
+mod status;
+mod stop;
+mod tasks;
+mod telemetry;
+mod tenant;
+mod tls;
+mod trace;
+
+pub use batch::{BatchError, Batcher};
+pub use callers::{Caller, CallerKind, Callers, CallersError, NotAllowed};
+pub use client::clock::{self, now_ms, now_seconds};
+pub use config::{Config, DatabaseUrl, GRACE_PERIOD_SECONDS};
+pub use database::{Database, DatabaseError, Migration, is_lost_race, is_unavailable};
+pub use door::caller;
+pub use key_store::{DestroyedKey, KeyError, KeyStore, StoredKey};
+pub use metrics::Metrics;
+pub use process::Process;
+pub use requests::{RequestError, RequestKey, remember, replay};
+pub use status::{Refusal, refuse};
+pub use stop::Stop;
+pub use telemetry::Telemetry;
+pub use tenant::{Tenant, TenantInvalid};

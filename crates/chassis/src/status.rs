@@ -1,0 +1,103 @@
+//! How a service says no: a code for the machine, a reason for the program, a sentence for people.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// A refusal with its `google.rpc.ErrorInfo`. It becomes a [`Status`].
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    code: Code,
+    domain: String,
+    reason: String,
+    message: String,
+    field: Option<String>,
+    metadata: HashMap<String, String>,
+}
+
+/// A refusal of the service `domain`. `reason` is in SCREAMING_CASE and part of the interface;
+/// `message` is a lower-case sentence without a full stop. None of it repeats what a caller sent.
+pub fn refuse(code: Code, domain: &str, reason: &str, message: &str) -> Refusal {
+    Refusal {
+        code,
+        domain: domain.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        field: None,
+        metadata: HashMap::new(),
+    }
+}
+
+impl Refusal {
+    /// Names the field of the request that must be put right, as a path such as `values[0].name`.
+    pub fn field(mut self, name: impl Into<String>) -> Refusal {
+        self.field = Some(name.into());
+        self
+    }
+
+    /// Adds a fact for the program, such as the limit that was passed.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Refusal {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Status {
+        let Refusal {
+            code,
+            domain,
+            reason,
+            message,
+            field,
+            metadata,
+        } = refusal;
+        let mut details = ErrorDetails::with_error_info(reason, domain, metadata);
+        if let Some(field) = field {
+            details.add_bad_request_violation(field, message.clone());
+        }
+        Status::with_error_details(code, message, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_carries_reason_field_and_facts() {
+        let status: Status = refuse(
+            Code::InvalidArgument,
+            "identity",
+            "NAME_INVALID",
+            "too long",
+        )
+        .field("values[0].name")
+        .metadata("length_max", "200")
+        .into();
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::InvalidArgument, "too long")
+        );
+        let details = status.get_error_details();
+        let info = details.error_info().expect("every refusal has one");
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("NAME_INVALID", "identity")
+        );
+        assert_eq!(info.metadata["length_max"], "200");
+        let violations = &details
+            .bad_request()
+            .expect("a field was named")
+            .field_violations;
+        assert_eq!(violations[0].field, "values[0].name");
+    }
+
+    #[test]
+    fn a_refusal_without_a_field_blames_none() {
+        let status: Status =
+            refuse(Code::NotFound, "identity", "SUBJECT_UNKNOWN", "unknown").into();
+        assert!(status.get_error_details().bad_request().is_none());
+    }
+}

@@ -1,0 +1,109 @@
+//! Mutual TLS at the port: only version 1.3, only certificates of our authority, never without one.
+
+use std::{io, sync::Arc, time::Duration};
+
+use client::Material;
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::connection::Connection;
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many strangers may be shaking hands at once.
+const HANDSHAKES_MAX: usize = 256;
+/// How long to wait when the system has no more descriptors to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why the material does not make a server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("the certificate, key or authority is not PEM")]
+    Pem(#[source] rustls::pki_types::pem::Error),
+    #[error("the authority is not usable")]
+    Authority(#[source] rustls::server::VerifierBuilderError),
+    #[error("the certificate and its key are not usable")]
+    Certificate(#[source] rustls::Error),
+}
+
+/// The server's side of every handshake.
+pub(crate) fn server_config(material: &Material) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut authority = RootCertStore::empty();
+    for certificate in certificates(&material.authority_pem)? {
+        authority.add(certificate).map_err(TlsError::Certificate)?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(authority.into(), provider.clone())
+        .build()
+        .map_err(TlsError::Authority)?;
+    let key = PrivateKeyDer::from_pem_slice(&material.key_pem).map_err(TlsError::Pem)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(TlsError::Certificate)?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(certificates(&material.certificate_pem)?, key)
+        .map_err(TlsError::Certificate)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    // A resumed session would not look at the certificate again, which may have expired since.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(TlsError::Pem)
+}
+
+/// Accepts connections until the receiver is dropped; then the port is closed. A slow or hostile
+/// handshake holds up nobody else's.
+pub(crate) fn accept(
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+) -> mpsc::Receiver<io::Result<Connection>> {
+    let (accepted, connections) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+        loop {
+            let permit = handshakes
+                .clone()
+                .acquire_owned()
+                .await
+                .expect("it is never closed");
+            let stream = tokio::select! {
+                stream = listener.accept() => stream,
+                () = accepted.closed() => return,
+            };
+            let Ok((stream, _)) = stream else {
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let (accepted, config) = (accepted.clone(), config.clone());
+            tokio::spawn(async move {
+                if let Some(connection) = handshake(stream, config).await {
+                    // The receiver has gone when the process stops.
+                    let _ = accepted.send(Ok(connection)).await;
+                }
+                drop(permit);
+            });
+        }
+    });
+    connections
+}
+
+/// A failed handshake is the stranger's affair and not worth a line: anybody can cause thousands.
+async fn handshake(stream: TcpStream, config: Arc<ServerConfig>) -> Option<Connection> {
+    stream.set_nodelay(true).ok()?;
+    let stream = timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await;
+    Some(Connection::new(stream.ok()?.ok()?))
+}
