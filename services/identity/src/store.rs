@@ -7,6 +7,7 @@ mod values;
 
 use chassis::{
     Database, Migration, RequestKey, Tenant, is_lost_race, is_unavailable, remember, replay,
+    requests,
 };
 use sea_orm::{DbErr, SqlErr};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "subjects",
         sql: include_str!("store/migrations/0001_subjects.sql"),
     },
-    chassis::requests::MIGRATION,
+    requests::MIGRATION,
 ];
 
 /// A person's row.
@@ -223,6 +224,13 @@ impl Store {
             subjects::set_state(&transaction, name, subject, State::Erased).await?;
         }
         transaction.commit().await.map_err(failed)
+    }
+
+    /// Forgets the requests carried out before a time in Unix milliseconds.
+    pub(crate) async fn forget_requests(&self, before_ms: i64) -> Result<(), Error> {
+        requests::sweep(self.database.write(), before_ms)
+            .await
+            .map_err(failed)
     }
 
     /// Erasures that are not finished, the oldest first, of every tenant: the one question that
