@@ -12,7 +12,7 @@ pub struct Refusal {
     domain: String,
     reason: String,
     message: String,
-    field: Option<String>,
+    violations: Vec<(String, String)>,
     metadata: HashMap<String, String>,
 }
 
@@ -24,15 +24,21 @@ pub fn refuse(code: Code, domain: &str, reason: &str, message: &str) -> Refusal 
         domain: domain.to_owned(),
         reason: reason.to_owned(),
         message: message.to_owned(),
-        field: None,
+        violations: Vec::new(),
         metadata: HashMap::new(),
     }
 }
 
 impl Refusal {
     /// Names the field of the request that must be put right, as a path such as `values[0].name`.
-    pub fn field(mut self, name: impl Into<String>) -> Refusal {
-        self.field = Some(name.into());
+    pub fn field(self, name: impl Into<String>) -> Refusal {
+        let message = self.message.clone();
+        self.violation(name, message)
+    }
+
+    /// Names a field with what is wrong in it, where one sentence cannot say it all.
+    pub fn violation(mut self, field: impl Into<String>, wrong: impl Into<String>) -> Refusal {
+        self.violations.push((field.into(), wrong.into()));
         self
     }
 
@@ -50,12 +56,12 @@ impl From<Refusal> for Status {
             domain,
             reason,
             message,
-            field,
+            violations,
             metadata,
         } = refusal;
         let mut details = ErrorDetails::with_error_info(reason, domain, metadata);
-        if let Some(field) = field {
-            details.add_bad_request_violation(field, message.clone());
+        for (field, wrong) in violations {
+            details.add_bad_request_violation(field, wrong);
         }
         Status::with_error_details(code, message, details)
     }
@@ -92,6 +98,29 @@ mod tests {
             .expect("a field was named")
             .field_violations;
         assert_eq!(violations[0].field, "values[0].name");
+    }
+
+    #[test]
+    fn each_violation_says_what_is_wrong() {
+        let status: Status = refuse(
+            Code::InvalidArgument,
+            "consent",
+            "POLICY_INVALID",
+            "invalid",
+        )
+        .violation("text", "line 1")
+        .violation("text", "line 2")
+        .into();
+        let details = status.get_error_details();
+        let violations = &details
+            .bad_request()
+            .expect("there are two")
+            .field_violations;
+        let wrong: Vec<&str> = violations
+            .iter()
+            .map(|it| it.description.as_str())
+            .collect();
+        assert_eq!(wrong, ["line 1", "line 2"]);
     }
 
     #[test]
