@@ -30,6 +30,8 @@ use tonic::service::Routes;
 
 use crate::{api::Api, peers::Peers, saga::Saga, store::Store};
 
+pub use store::MIGRATIONS;
+
 /// The service's name: its folder, its workload identity, the audience of its grants and the issuer
 /// of its certificates.
 pub const NAME: &str = "identity";
