@@ -25,10 +25,12 @@ use anyhow::Context;
 use chassis::Process;
 use client::Guard;
 use grant::KeyBundle;
-use proto::payments_data::payments_data_service_server::PaymentsDataServiceServer;
+use proto::payments_data::payments_data_service_server::{PaymentsDataServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
 use crate::{api::Api, closing::Closing, store::Store};
+
+pub use store::MIGRATIONS;
 
 /// The service's name: its folder, its workload identity, and the audience of its grants.
 pub const NAME: &str = "payments-data";
@@ -73,7 +75,5 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         closing,
     };
     let routes = Routes::new(PaymentsDataServiceServer::new(api));
-    process
-        .serve(routes, &["vow.payments_data.v1.PaymentsDataService"])
-        .await
+    process.serve(routes, &[SERVICE_NAME]).await
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The schema of this service, in the order it came about.
-pub(crate) const MIGRATIONS: &[Migration] = &[
+pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "orders",
@@ -61,12 +61,9 @@ impl Store {
         id: OrderId,
     ) -> Result<(Order, Vec<String>), Error> {
         let connection = self.database.read();
-        let order = orders::find(connection, tenant.as_str(), id)
-            .await
-            .map_err(broken)?
-            .ok_or(Error::OrderUnknown)?;
-        let categories = values::categories(connection, tenant.as_str(), id);
-        Ok((order, categories.await.map_err(broken)?))
+        let order = orders::find(connection, tenant, id).await?;
+        let categories = values::categories(connection, tenant, id).await?;
+        Ok((order.ok_or(Error::OrderUnknown)?, categories))
     }
 
     /// The order that this very request opened before, if it did.
@@ -87,21 +84,16 @@ impl Store {
         request: &RequestKey,
     ) -> Result<Order, Error> {
         let transaction = self.begin().await?;
-        let erased = subjects::lock(&transaction, tenant.as_str(), order.subject);
-        if erased.await.map_err(broken)? {
+        if subjects::lock(&transaction, tenant, order.subject).await? {
             return Err(Error::SubjectErased);
         }
         if let Some(before) = opened_by(&transaction, tenant, request).await? {
             return Ok(before);
         }
-        orders::insert(&transaction, tenant.as_str(), &order)
-            .await
-            .map_err(broken)?;
+        orders::insert(&transaction, tenant, &order).await?;
         let answer = order.id.0.as_bytes();
-        requests::remember(&transaction, request, answer, order.opened_at)
-            .await
-            .map_err(taken)?;
-        transaction.commit().await.map_err(broken)?;
+        remember(&transaction, request, answer, order.opened_at).await?;
+        commit(transaction).await?;
         Ok(order)
     }
 
@@ -114,34 +106,26 @@ impl Store {
         key: &Key,
         now: i64,
     ) -> Result<Vec<String>, Error> {
-        let id = collected.order;
         let transaction = self.begin().await?;
-        let order = lock(&transaction, tenant, id, collected.subject).await?;
+        let order = orders::lock(&transaction, tenant, collected.order).await?;
+        order.require_placed_by(collected.subject)?;
         if let Some(answer) = requests::replay(&transaction, collected.request).await? {
             return categories_of(&answer);
         }
         order.require_open(now)?;
-        let tenant = tenant.as_str();
         let brought = collected.values.iter().map(Value::category);
-        let before = values::sealed(&transaction, tenant, id, brought);
-        let before = before.await.map_err(broken)?;
+        let before = values::sealed(&transaction, tenant, order.id, brought).await?;
         // Sealed here, because the version is part of the place and known only under the lock.
         let sealed = collected.values.iter().map(|value| {
             let former = before.iter().find(|it| it.category == value.category());
             let version = former.map_or(1, |former| former.version + 1);
-            value.seal(key, tenant, &order, version)
+            value.seal(key, tenant.as_str(), &order, version)
         });
-        let sealed = sealed.collect();
-        values::put(&transaction, tenant, id, sealed)
-            .await
-            .map_err(broken)?;
-        let categories = values::categories(&transaction, tenant, id);
-        let categories = categories.await.map_err(broken)?;
+        values::put(&transaction, tenant, order.id, sealed).await?;
+        let categories = values::categories(&transaction, tenant, order.id).await?;
         let answer = categories.join("\n");
-        requests::remember(&transaction, collected.request, answer.as_bytes(), now)
-            .await
-            .map_err(taken)?;
-        transaction.commit().await.map_err(broken)?;
+        remember(&transaction, collected.request, answer.as_bytes(), now).await?;
+        commit(transaction).await?;
         Ok(categories)
     }
 
@@ -154,24 +138,21 @@ impl Store {
         now: i64,
     ) -> Result<(Order, Vec<SealedValue>), Error> {
         let transaction = self.begin().await?;
-        let mut order = lock(&transaction, tenant, release.order, release.subject).await?;
-        let tenant = tenant.as_str();
-        let before = releases::content(&transaction, tenant, release);
-        match before.await.map_err(broken)? {
+        let mut order = orders::lock(&transaction, tenant, release.order).await?;
+        order.require_placed_by(release.subject)?;
+        match releases::content(&transaction, tenant, release).await? {
             Some(content) if content == release.content => order.require_open(now)?,
             Some(_) => return Err(Error::IdempotencyConflict),
             None => {
                 order = order.spend(now)?;
-                let reserved = releases::insert(&transaction, tenant, release, now);
-                reserved.await.map_err(taken)?;
-                let counted = orders::set_releases_used(&transaction, tenant, &order);
-                counted.await.map_err(broken)?;
+                releases::insert(&transaction, tenant, release, now).await?;
+                orders::set_releases_used(&transaction, tenant, &order).await?;
             }
         }
         let wanted = release.categories.iter().map(String::as_str);
-        let sealed = values::sealed(&transaction, tenant, order.id, wanted);
-        let sealed = in_order(sealed.await.map_err(broken)?, &release.categories)?;
-        transaction.commit().await.map_err(broken)?;
+        let sealed = values::sealed(&transaction, tenant, order.id, wanted).await?;
+        let sealed = in_order(sealed, &release.categories)?;
+        commit(transaction).await?;
         Ok((order, sealed))
     }
 
@@ -182,16 +163,13 @@ impl Store {
         release: &Release,
         now: i64,
     ) -> Result<(), Error> {
-        releases::set_completed(self.database.write(), tenant.as_str(), release, now)
-            .await
-            .map_err(broken)
+        releases::set_completed(self.database.write(), tenant, release, now).await
     }
 
     /// Forgets what requests before a time were answered; their ids may come again.
     pub(crate) async fn forget_requests(&self, before: i64) -> Result<(), Error> {
-        requests::sweep(self.database.write(), before)
-            .await
-            .map_err(broken)
+        let forgotten = requests::sweep(self.database.write(), before).await;
+        forgotten.map_err(broken)
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction, Error> {
@@ -199,17 +177,18 @@ impl Store {
     }
 }
 
-/// The order, kept still until the transaction ends, if the grant's person is the one who placed it.
-async fn lock(
+async fn commit(transaction: DatabaseTransaction) -> Result<(), Error> {
+    transaction.commit().await.map_err(broken)
+}
+
+async fn remember(
     transaction: &DatabaseTransaction,
-    tenant: &Tenant,
-    id: OrderId,
-    subject: SubjectId,
-) -> Result<Order, Error> {
-    let order = orders::lock(transaction, tenant.as_str(), id);
-    let order = order.await.map_err(broken)?.ok_or(Error::OrderUnknown)?;
-    order.require_placed_by(subject)?;
-    Ok(order)
+    request: &RequestKey,
+    answer: &[u8],
+    now: i64,
+) -> Result<(), Error> {
+    let remembered = requests::remember(transaction, request, answer, now).await;
+    remembered.map_err(taken)
 }
 
 /// The values in the order wanted, if all are there.
@@ -232,9 +211,7 @@ async fn opened_by(
         return Ok(None);
     };
     let id = Uuid::from_slice(&answer).map_err(|_| Error::Corrupt)?;
-    orders::find(connection, tenant.as_str(), OrderId(id))
-        .await
-        .map_err(broken)
+    orders::find(connection, tenant, OrderId(id)).await
 }
 
 /// What is remembered of a request that stored values.

@@ -117,3 +117,108 @@ pub(super) fn value(value: &Value) -> Result<pb::OrderValue, Error> {
         value: Some(content),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::CATEGORY;
+
+    const NOW: i64 = 1_800_000_000_000;
+
+    fn text(category: &str, text: &str) -> pb::OrderValue {
+        pb::OrderValue {
+            category: category.to_owned(),
+            value: Some(pb::order_value::Value::Text(text.to_owned())),
+        }
+    }
+
+    fn a_card(number: &str, expiry_month: u32, expiry_year: u32) -> pb::OrderValue {
+        let number = number.to_owned();
+        pb::OrderValue {
+            category: CATEGORY.to_owned(),
+            value: Some(pb::order_value::Value::Card(pb::Card {
+                number,
+                expiry_month,
+                expiry_year,
+            })),
+        }
+    }
+
+    fn nothing() -> pb::OrderValue {
+        pb::OrderValue {
+            category: "user.name".to_owned(),
+            value: None,
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_acceptable_is_named_and_never_repeated() {
+        let number = "4242424242424242";
+        for (brought, fault) in [
+            (
+                vec![text("user.name", "Ada"), a_card(number, 1, 2031)],
+                None,
+            ),
+            (vec![], Some("values")),
+            (vec![text("user.name", "Ada"), nothing()], Some("values[1]")),
+            (vec![text("user.name", "")], Some("values[0]")),
+            (vec![text(CATEGORY, number)], Some("values[0]")),
+            (
+                vec![text("user.name", "Ada"), text("user.name", "Ada")],
+                Some("values[1]"),
+            ),
+            (
+                vec![a_card("4242424242424241", 1, 2031)],
+                Some("values[0].card.number"),
+            ),
+            (
+                vec![a_card(number, 13, 2031)],
+                Some("values[0].card.expiry_month"),
+            ),
+            (
+                vec![a_card(number, 1, 2020)],
+                Some("values[0].card.expiry_year"),
+            ),
+        ] {
+            match (values(brought, NOW), fault) {
+                (Ok(taken), None) => assert_eq!(taken.len(), 2),
+                (Err(Error::ValueInvalid { field }), Some(fault)) => assert_eq!(field, fault),
+                (_, fault) => panic!("{fault:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn one_call_brings_at_most_32_values() {
+        let named = |number: usize| text(&format!("category.{number}"), "it");
+        assert!(values((0..32).map(named).collect(), NOW).is_ok());
+        assert!(values((0..33).map(named).collect(), NOW).is_err());
+    }
+
+    #[test]
+    fn values_go_out_as_they_came_in() {
+        let brought = vec![
+            text("user.name", "Ada"),
+            a_card("4242424242424242", 1, 2031),
+        ];
+        let taken = values(brought.clone(), NOW).unwrap();
+        let out: Vec<_> = taken.iter().map(|it| value(it).unwrap()).collect();
+        assert_eq!(out, brought);
+    }
+
+    #[test]
+    fn times_are_read_to_the_millisecond_or_refused() {
+        for (seconds, nanos, time) in [
+            (1_800_000_000, 0, Some(NOW)),
+            (1_800_000_000, 1_999_999, Some(NOW + 1)),
+            (1_800_000_000, 999_999_999, Some(NOW + 999)),
+            (1_800_000_000, 1_000_000_000, None),
+            (1_800_000_000, -1, None),
+            (i64::MAX, 0, None),
+            (i64::MIN, 0, None),
+        ] {
+            assert_eq!(expiry(Timestamp { seconds, nanos }).ok(), time);
+        }
+        assert_eq!(expiry(timestamp(NOW + 7)).ok(), Some(NOW + 7));
+    }
+}

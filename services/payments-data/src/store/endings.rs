@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::SimpleExpr,
 };
 
-use super::{Store, broken, orders, orders::Column, subjects, values};
+use super::{Store, commit, orders, orders::Column, subjects, values};
 use crate::{
     error::Error,
     order::{Closing, Ending, Order, OrderId, State, SubjectId},
@@ -23,11 +23,10 @@ impl Store {
         now: i64,
     ) -> Result<Order, Error> {
         let transaction = self.begin().await?;
-        let order = orders::lock(&transaction, tenant.as_str(), id);
-        let order = order.await.map_err(broken)?.ok_or(Error::OrderUnknown)?;
+        let order = orders::lock(&transaction, tenant, id).await?;
         if order.close(ending, now)? == Closing::Now {
             close_those(&transaction, tenant, Column::OrderId.eq(id.0), ending).await?;
-            transaction.commit().await.map_err(broken)?;
+            commit(transaction).await?;
         }
         Ok(Order {
             state: State::Closed(ending),
@@ -44,16 +43,13 @@ impl Store {
         now: i64,
     ) -> Result<Vec<Order>, Error> {
         let transaction = self.begin().await?;
-        let erased = subjects::lock(&transaction, tenant.as_str(), subject);
-        if !erased.await.map_err(broken)? {
-            let noted = subjects::set_erased(&transaction, tenant.as_str(), subject, now);
-            noted.await.map_err(broken)?;
+        if !subjects::lock(&transaction, tenant, subject).await? {
+            subjects::set_erased(&transaction, tenant, subject, now).await?;
             let theirs = Column::Subject.eq(subject.0);
             close_those(&transaction, tenant, theirs, Ending::Erased).await?;
         }
-        let orders = orders::of_subject(&transaction, tenant.as_str(), subject);
-        let orders = orders.await.map_err(broken)?;
-        transaction.commit().await.map_err(broken)?;
+        let orders = orders::of_subject(&transaction, tenant, subject).await?;
+        commit(transaction).await?;
         Ok(orders)
     }
 
@@ -62,7 +58,7 @@ impl Store {
         let transaction = self.begin().await?;
         let over = Column::ExpiresAt.lte(now);
         close_those(&transaction, tenant, over, Ending::Expired).await?;
-        transaction.commit().await.map_err(broken)
+        commit(transaction).await
     }
 
     /// Up to `limit` closed orders, of one person or of all, of which the log does not yet say that
@@ -74,12 +70,10 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Order>, Error> {
         let theirs = subject.map(|subject| Column::Subject.eq(subject.0));
-        let closed = orders::to_destroy(tenant.as_str())
+        let closed = orders::to_destroy(tenant)
             .filter(Condition::all().add_option(theirs))
             .limit(limit);
-        orders::all(self.database.read(), closed)
-            .await
-            .map_err(broken)
+        orders::all(self.database.read(), closed).await
     }
 
     /// Notes that the log says it.
@@ -88,9 +82,7 @@ impl Store {
         tenant: &Tenant,
         orders: &[OrderId],
     ) -> Result<(), Error> {
-        orders::set_destroyed(self.database.write(), tenant.as_str(), orders)
-            .await
-            .map_err(broken)
+        orders::set_destroyed(self.database.write(), tenant, orders).await
     }
 }
 
@@ -102,12 +94,8 @@ async fn close_those(
     which: SimpleExpr,
     ending: Ending,
 ) -> Result<(), Error> {
-    orders::close(transaction, tenant.as_str(), which.clone(), ending)
-        .await
-        .map_err(broken)?;
-    let closed = orders::to_destroy(tenant.as_str()).filter(which);
+    orders::close(transaction, tenant, which.clone(), ending).await?;
+    let closed = orders::to_destroy(tenant).filter(which);
     let ids = closed.select_only().column(Column::OrderId).into_query();
-    values::remove(transaction, tenant.as_str(), ids)
-        .await
-        .map_err(broken)
+    values::remove(transaction, tenant, ids).await
 }

@@ -1,10 +1,17 @@
 //! The table of orders.
 
+use chassis::Tenant;
 use sea_orm::{
-    QueryOrder, QuerySelect, Set, entity::prelude::*, sea_query::Expr, sea_query::IntoCondition,
+    DatabaseTransaction, QueryOrder, QuerySelect, Set,
+    entity::prelude::*,
+    sea_query::{Expr, SimpleExpr},
 };
 
-use crate::order::{Ending, Order, OrderId, State, SubjectId};
+use super::broken;
+use crate::{
+    error::Error,
+    order::{Ending, Order, OrderId, State, SubjectId},
+};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, DeriveEntityModel)]
@@ -38,38 +45,39 @@ enum StateName {
     Erased,
 }
 
-fn of(tenant: &str) -> Select<Entity> {
-    Entity::find().filter(Column::Tenant.eq(tenant))
+fn of(tenant: &Tenant) -> Select<Entity> {
+    Entity::find().filter(Column::Tenant.eq(tenant.as_str()))
 }
 
 /// The order as it stands.
 pub(super) async fn find(
     connection: &impl ConnectionTrait,
-    tenant: &str,
+    tenant: &Tenant,
     order: OrderId,
-) -> Result<Option<Order>, DbErr> {
+) -> Result<Option<Order>, Error> {
     let row = of(tenant).filter(Column::OrderId.eq(order.0));
-    row.one(connection).await?.map(Order::try_from).transpose()
+    let row = row.one(connection).await.map_err(broken)?;
+    row.map(Order::try_from).transpose()
 }
 
 /// The order as it stands, kept still until the transaction ends.
 pub(super) async fn lock(
-    transaction: &impl ConnectionTrait,
-    tenant: &str,
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
     order: OrderId,
-) -> Result<Option<Order>, DbErr> {
+) -> Result<Order, Error> {
     let row = of(tenant).filter(Column::OrderId.eq(order.0));
-    let row = row.lock_exclusive().one(transaction).await?;
-    row.map(Order::try_from).transpose()
+    let row = row.lock_exclusive().one(transaction).await;
+    row.map_err(broken)?.ok_or(Error::OrderUnknown)?.try_into()
 }
 
 pub(super) async fn insert(
-    transaction: &impl ConnectionTrait,
-    tenant: &str,
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
     order: &Order,
-) -> Result<(), DbErr> {
+) -> Result<(), Error> {
     let row = ActiveModel {
-        tenant: Set(tenant.to_owned()),
+        tenant: Set(tenant.as_str().to_owned()),
         order_id: Set(order.id.0),
         subject: Set(order.subject.0),
         merchant: Set(order.merchant.clone()),
@@ -81,57 +89,53 @@ pub(super) async fn insert(
         key_id: Set(order.key_id),
         destruction_pending: Set(false),
     };
-    Entity::insert(row)
+    let inserted = Entity::insert(row)
         .exec_without_returning(transaction)
-        .await?;
-    Ok(())
+        .await;
+    inserted.map(drop).map_err(broken)
 }
 
 /// Writes down how many releases of a locked order are used up.
 pub(super) async fn set_releases_used(
-    transaction: &impl ConnectionTrait,
-    tenant: &str,
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
     order: &Order,
-) -> Result<(), DbErr> {
-    Entity::update_many()
-        .col_expr(
-            Column::ReleasesUsed,
-            Expr::value(i64::from(order.releases_used)),
-        )
-        .filter(Column::Tenant.eq(tenant))
+) -> Result<(), Error> {
+    let used = Expr::value(i64::from(order.releases_used));
+    let updated = Entity::update_many()
+        .col_expr(Column::ReleasesUsed, used)
+        .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::OrderId.eq(order.id.0))
         .exec(transaction)
-        .await?;
-    Ok(())
+        .await;
+    updated.map(drop).map_err(broken)
 }
 
 /// Closes those of the tenant's open orders that `which` picks; their keys are to be destroyed.
 pub(super) async fn close(
-    transaction: &impl ConnectionTrait,
-    tenant: &str,
-    which: impl IntoCondition,
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
+    which: SimpleExpr,
     ending: Ending,
-) -> Result<(), DbErr> {
-    Entity::update_many()
-        .col_expr(
-            Column::State,
-            Expr::value(StateName::from(State::Closed(ending))),
-        )
+) -> Result<(), Error> {
+    let state = StateName::from(State::Closed(ending));
+    let updated = Entity::update_many()
+        .col_expr(Column::State, Expr::value(state))
         .col_expr(Column::DestructionPending, Expr::value(true))
-        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::State.eq(StateName::Open))
         .filter(which)
         .exec(transaction)
-        .await?;
-    Ok(())
+        .await;
+    updated.map(drop).map_err(broken)
 }
 
 /// All orders of a person, oldest first.
 pub(super) async fn of_subject(
     connection: &impl ConnectionTrait,
-    tenant: &str,
+    tenant: &Tenant,
     subject: SubjectId,
-) -> Result<Vec<Order>, DbErr> {
+) -> Result<Vec<Order>, Error> {
     let theirs = of(tenant)
         .filter(Column::Subject.eq(subject.0))
         .order_by_asc(Column::OpenedAt)
@@ -140,7 +144,7 @@ pub(super) async fn of_subject(
 }
 
 /// The closed orders whose key's destruction is not in the log.
-pub(super) fn to_destroy(tenant: &str) -> Select<Entity> {
+pub(super) fn to_destroy(tenant: &Tenant) -> Select<Entity> {
     of(tenant).filter(Column::DestructionPending.eq(true))
 }
 
@@ -148,33 +152,31 @@ pub(super) fn to_destroy(tenant: &str) -> Select<Entity> {
 pub(super) async fn all(
     connection: &impl ConnectionTrait,
     selected: Select<Entity>,
-) -> Result<Vec<Order>, DbErr> {
-    let rows = selected.all(connection).await?;
+) -> Result<Vec<Order>, Error> {
+    let rows = selected.all(connection).await.map_err(broken)?;
     rows.into_iter().map(Order::try_from).collect()
 }
 
 /// Notes that the log says of these orders' keys that they are gone.
 pub(super) async fn set_destroyed(
     connection: &impl ConnectionTrait,
-    tenant: &str,
+    tenant: &Tenant,
     orders: &[OrderId],
-) -> Result<(), DbErr> {
-    Entity::update_many()
+) -> Result<(), Error> {
+    let updated = Entity::update_many()
         .col_expr(Column::DestructionPending, Expr::value(false))
-        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::OrderId.is_in(orders.iter().map(|order| order.0)))
         .exec(connection)
-        .await?;
-    Ok(())
+        .await;
+    updated.map(drop).map_err(broken)
 }
 
 impl TryFrom<Model> for Order {
-    type Error = DbErr;
+    type Error = Error;
 
-    fn try_from(row: Model) -> Result<Self, DbErr> {
-        let count = |number: i64| {
-            u32::try_from(number).map_err(|_| DbErr::Type("a count of releases".to_owned()))
-        };
+    fn try_from(row: Model) -> Result<Self, Error> {
+        let count = |number: i64| u32::try_from(number).map_err(|_| Error::Corrupt);
         Ok(Self {
             id: OrderId(row.order_id),
             subject: SubjectId(row.subject),

@@ -1,8 +1,10 @@
 //! The table of releases reserved and completed.
 
-use sea_orm::{Set, entity::prelude::*, sea_query::Expr};
+use chassis::Tenant;
+use sea_orm::{DatabaseTransaction, Set, entity::prelude::*};
 
-use crate::release::Release;
+use super::{broken, taken};
+use crate::{error::Error, release::Release};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, DeriveEntityModel)]
@@ -23,48 +25,47 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The content reserved under the release's name, if any.
 pub(super) async fn content(
     connection: &impl ConnectionTrait,
-    tenant: &str,
+    tenant: &Tenant,
     release: &Release,
-) -> Result<Option<Vec<u8>>, DbErr> {
-    let row = Entity::find()
-        .filter(Column::Tenant.eq(tenant))
-        .filter(Column::Request.eq(release.request.as_slice()));
-    Ok(row.one(connection).await?.map(|row| row.content))
+) -> Result<Option<Vec<u8>>, Error> {
+    let id = (tenant.as_str().to_owned(), release.request.to_vec());
+    let row = Entity::find_by_id(id).one(connection).await;
+    Ok(row.map_err(broken)?.map(|row| row.content))
 }
 
 pub(super) async fn insert(
-    transaction: &impl ConnectionTrait,
-    tenant: &str,
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
     release: &Release,
     now: i64,
-) -> Result<(), DbErr> {
+) -> Result<(), Error> {
     let row = ActiveModel {
-        tenant: Set(tenant.to_owned()),
+        tenant: Set(tenant.as_str().to_owned()),
         request: Set(release.request.to_vec()),
         order_id: Set(release.order.0),
         content: Set(release.content.to_vec()),
         reserved_at: Set(now),
         completed_at: Set(None),
     };
-    Entity::insert(row)
+    let inserted = Entity::insert(row)
         .exec_without_returning(transaction)
-        .await?;
-    Ok(())
+        .await;
+    inserted.map(drop).map_err(taken)
 }
 
 /// Notes that the release was answered; the first time stays.
 pub(super) async fn set_completed(
     connection: &impl ConnectionTrait,
-    tenant: &str,
+    tenant: &Tenant,
     release: &Release,
     now: i64,
-) -> Result<(), DbErr> {
-    Entity::update_many()
+) -> Result<(), Error> {
+    let updated = Entity::update_many()
         .col_expr(Column::CompletedAt, Expr::value(now))
-        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Request.eq(release.request.as_slice()))
         .filter(Column::CompletedAt.is_null())
         .exec(connection)
-        .await?;
-    Ok(())
+        .await;
+    updated.map(drop).map_err(broken)
 }

@@ -1,8 +1,10 @@
 //! The table of people who placed orders: whether a person is erased, and nothing else.
 
-use sea_orm::{QuerySelect, Set, entity::prelude::*};
+use chassis::Tenant;
+use sea_orm::{DatabaseTransaction, QuerySelect, Set, entity::prelude::*};
 
-use crate::order::SubjectId;
+use super::broken;
+use crate::{error::Error, order::SubjectId};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, DeriveEntityModel)]
@@ -20,37 +22,38 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Whether the person is erased. The answer holds until the transaction ends: whoever opens an order
 /// and whoever erases its person take turns.
 pub(super) async fn lock(
-    transaction: &impl ConnectionTrait,
-    tenant: &str,
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
     subject: SubjectId,
-) -> Result<bool, DbErr> {
+) -> Result<bool, Error> {
     let row = ActiveModel {
-        tenant: Set(tenant.to_owned()),
+        tenant: Set(tenant.as_str().to_owned()),
         subject: Set(subject.0),
         erased_at: Set(None),
     };
-    Entity::insert(row)
-        .on_conflict_do_nothing()
-        .exec_without_returning(transaction)
-        .await?;
-    let row = Entity::find_by_id((tenant.to_owned(), subject.0));
-    let row = row.lock_exclusive().one(transaction).await?;
-    Ok(row.is_some_and(|row| row.erased_at.is_some()))
+    let inserted = Entity::insert(row).on_conflict_do_nothing();
+    let inserted = inserted.exec_without_returning(transaction).await;
+    inserted.map_err(broken)?;
+    let row = Entity::find_by_id((tenant.as_str().to_owned(), subject.0));
+    let row = row.lock_exclusive().one(transaction).await;
+    Ok(row
+        .map_err(broken)?
+        .is_some_and(|row| row.erased_at.is_some()))
 }
 
 /// Notes that the person is erased; the first time stays.
 pub(super) async fn set_erased(
-    transaction: &impl ConnectionTrait,
-    tenant: &str,
+    transaction: &DatabaseTransaction,
+    tenant: &Tenant,
     subject: SubjectId,
     now: i64,
-) -> Result<(), DbErr> {
-    Entity::update_many()
+) -> Result<(), Error> {
+    let updated = Entity::update_many()
         .col_expr(Column::ErasedAt, Expr::value(now))
-        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Tenant.eq(tenant.as_str()))
         .filter(Column::Subject.eq(subject.0))
         .filter(Column::ErasedAt.is_null())
         .exec(transaction)
-        .await?;
-    Ok(())
+        .await;
+    updated.map(drop).map_err(broken)
 }
