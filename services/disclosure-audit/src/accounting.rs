@@ -57,12 +57,18 @@ mod tests {
             previous_commitment: None,
             event,
         };
-        Opening { blind: [0; 32], payload: payload.to_bytes() }
+        Opening {
+            blind: [0; 32],
+            payload: payload.to_bytes(),
+        }
     }
 
     #[test]
     fn disclosures_are_listed_always_and_uses_when_asked_for() {
-        let publication = PolicyPublication { policy_version: "1".into(), digest: String::new() };
+        let publication = PolicyPublication {
+            policy_version: "1".into(),
+            digest: String::new(),
+        };
         for (event, without_uses, with_uses) in [
             (Event::Disclosure(disclosure()), true, true),
             (Event::Use(release()), false, true),
@@ -70,13 +76,22 @@ mod tests {
         ] {
             let opening = opening(event.clone());
             let listed = |uses| line(Uuid::nil(), 7, &opening, uses).unwrap().is_some();
-            assert_eq!((listed(false), listed(true)), (without_uses, with_uses), "{event:?}");
+            assert_eq!(
+                (listed(false), listed(true)),
+                (without_uses, with_uses),
+                "{event:?}"
+            );
         }
     }
 
     #[test]
     fn a_line_says_who_got_what_and_counts_the_subjects_entries() {
-        let line = line(Uuid::nil(), 7, &opening(Event::Disclosure(disclosure())), false);
+        let line = line(
+            Uuid::nil(),
+            7,
+            &opening(Event::Disclosure(disclosure())),
+            false,
+        );
         let line = line.unwrap().unwrap();
         assert_eq!(line.release, release());
         assert_eq!(line.recipient, Some(disclosure().recipient));
@@ -85,7 +100,10 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_payload_are_a_corrupt_log() {
-        let opening = Opening { blind: [0; 32], payload: b"{}".to_vec() };
+        let opening = Opening {
+            blind: [0; 32],
+            payload: b"{}".to_vec(),
+        };
         assert_eq!(line(Uuid::nil(), 0, &opening, true), Err(Error::LogCorrupt));
     }
 }

@@ -50,7 +50,13 @@ mod tests {
         leaves.extend((1..size).map(|it| leaf_hash(&it.to_be_bytes())));
         let mut frontier = Frontier::new();
         let tiles = frontier.append(&leaves);
-        (frontier, tiles.into_iter().map(|it| ((it.id.level, it.id.index), it.hashes)).collect())
+        (
+            frontier,
+            tiles
+                .into_iter()
+                .map(|it| ((it.id.level, it.id.index), it.hashes))
+                .collect(),
+        )
     }
 
     fn key() -> NoteKey {

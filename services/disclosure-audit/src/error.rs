@@ -1,9 +1,7 @@
 //! Every way this service says no, and the code and reason of each.
 
-use tonic::Code;
-
-
-
+use chassis::{KeyError, RequestError, refuse};
+use tonic::{Code, Status};
 
 /// A refusal. It carries no words of a caller, of a driver or of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +28,8 @@ pub(crate) enum Error {
     BatchSize,
     #[error("too many events are waiting")]
     Overloaded,
+    #[error("a request id has 1 to 128 characters")]
+    RequestIdInvalid,
     #[error("the request id was used before with other content")]
     IdempotencyConflict,
     #[error("the subject's audit key was destroyed")]
@@ -64,6 +64,7 @@ impl Error {
             Self::EventInvalid { .. } => (Code::InvalidArgument, "EVENT_INVALID"),
             Self::BatchSize => (Code::InvalidArgument, "BATCH_SIZE"),
             Self::Overloaded => (Code::ResourceExhausted, "OVERLOADED"),
+            Self::RequestIdInvalid => (Code::InvalidArgument, "REQUEST_ID_INVALID"),
             Self::IdempotencyConflict => (Code::AlreadyExists, "IDEMPOTENCY_CONFLICT"),
             Self::SubjectShredded => (Code::FailedPrecondition, "SUBJECT_SHREDDED"),
             Self::EntryUnknown => (Code::NotFound, "ENTRY_UNKNOWN"),
@@ -72,6 +73,51 @@ impl Error {
             Self::ArgumentInvalid { .. } => (Code::InvalidArgument, "ARGUMENT_INVALID"),
             Self::LogUnavailable => (Code::Unavailable, "LOG_UNAVAILABLE"),
             Self::LogCorrupt => (Code::Internal, "LOG_CORRUPT"),
+        }
+    }
+
+    /// The field to mend.
+    fn field(self) -> Option<&'static str> {
+        match self {
+            Self::SaleForbidden { field }
+            | Self::RecipientInvalid { field }
+            | Self::EventInvalid { field }
+            | Self::ArgumentInvalid { field } => Some(field),
+            Self::RequestIdInvalid => Some("request_id"),
+            Self::BatchSize => Some("events"),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = error.code_and_reason();
+        let refusal = refuse(code, crate::NAME, reason, &error.to_string());
+        match error.field() {
+            Some(field) => refusal.field(field).into(),
+            None => refusal.into(),
+        }
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Destroyed { .. } => Self::SubjectShredded,
+            KeyError::Unavailable => Self::LogUnavailable,
+            // An entry stands that was sealed under it.
+            KeyError::Missing => Self::LogCorrupt,
+        }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Invalid => Self::RequestIdInvalid,
+            RequestError::Conflict => Self::IdempotencyConflict,
+            RequestError::Db(error) => crate::store::failed(error),
         }
     }
 }

@@ -19,7 +19,8 @@ pub(crate) enum Event {
     /// Personal data leaves a vault for a registered party.
     Disclosure(Disclosure),
     /// A consent was given, refused or withdrawn.
-    ConsentEvent(ConsentChange),
+    #[serde(rename = "consent_event")]
+    Consent(ConsentChange),
     /// A policy version became the tenant's current one.
     PolicyVersion(PolicyPublication),
     /// A key no longer exists.
@@ -127,7 +128,7 @@ impl Event {
         match self {
             Self::Use(release) => release.check(),
             Self::Disclosure(disclosure) => disclosure.check(),
-            Self::ConsentEvent(change) => change.check(),
+            Self::Consent(change) => change.check(),
             Self::PolicyVersion(publication) => first_broken(&[(
                 "policy_publication.policy_version",
                 is_policy_version(&publication.policy_version),
@@ -149,7 +150,7 @@ impl Event {
         match self {
             Self::Use(release) => Some(release.subject_id),
             Self::Disclosure(disclosure) => Some(disclosure.release.subject_id),
-            Self::ConsentEvent(change) => Some(change.subject_id),
+            Self::Consent(change) => Some(change.subject_id),
             Self::PolicyVersion(_) | Self::KeyDestroyed(_) | Self::Certificate(_) => None,
         }
     }
@@ -163,8 +164,14 @@ impl Release {
             ("release.holder", is_spiffe_id(&self.holder)),
             ("release.purpose", is_purpose(&self.purpose)),
             ("release.categories", are_categories(&self.categories)),
-            ("release.clauses", are_clauses && self.clauses.iter().all(is_clause)),
-            ("release.policy_version", is_policy_version(&self.policy_version)),
+            (
+                "release.clauses",
+                are_clauses && self.clauses.iter().all(is_clause),
+            ),
+            (
+                "release.policy_version",
+                is_policy_version(&self.policy_version),
+            ),
         ])
     }
 }
@@ -173,7 +180,10 @@ impl Disclosure {
     fn check(&self) -> Result<(), &'static str> {
         first_broken(&[
             ("release.recipient_id", is_recipient_id(&self.recipient.id)),
-            ("release.recipient_kind", is_key(&self.recipient.kind, 64, b"_")),
+            (
+                "release.recipient_kind",
+                is_key(&self.recipient.kind, 64, b"_"),
+            ),
         ])?;
         self.release.check()
     }
@@ -189,7 +199,10 @@ impl ConsentChange {
                 "consent_change.recipient_id",
                 self.recipient_id.as_deref().is_none_or(is_recipient_id),
             ),
-            ("consent_change.policy_version", is_policy_version(&self.policy_version)),
+            (
+                "consent_change.policy_version",
+                is_policy_version(&self.policy_version),
+            ),
         ])
     }
 }
@@ -264,7 +277,7 @@ pub(crate) mod tests {
         for event in [
             Event::Use(release()),
             Event::Disclosure(disclosure()),
-            Event::ConsentEvent(consent_change()),
+            Event::Consent(consent_change()),
             Event::PolicyVersion(PolicyPublication {
                 policy_version: "1".into(),
                 digest: hex(&[7; 32]),
@@ -287,16 +300,26 @@ pub(crate) mod tests {
     fn a_malformed_disclosure_is_refused_by_field() {
         type Change = fn(&mut Disclosure);
         let cases: [(&str, Change); 10] = [
-            ("release.recipient_id", |it| it.recipient.id = "ada@example.org".into()),
+            ("release.recipient_id", |it| {
+                it.recipient.id = "ada@example.org".into()
+            }),
             ("release.recipient_kind", |it| it.recipient.kind.clear()),
             ("release.holder", |it| it.release.holder = "shop".into()),
             ("release.purpose", |it| it.release.purpose = "fun".into()),
             ("release.categories", |it| it.release.categories.clear()),
-            ("release.categories", |it| it.release.categories.push("Ada".into())),
+            ("release.categories", |it| {
+                it.release.categories.push("Ada".into())
+            }),
             ("release.clauses", |it| it.release.clauses.clear()),
-            ("release.clauses", |it| it.release.clauses = vec!["a".into(); 65]),
-            ("release.clauses", |it| it.release.clauses.push("+1 555".into())),
-            ("release.policy_version", |it| it.release.policy_version.clear()),
+            ("release.clauses", |it| {
+                it.release.clauses = vec!["a".into(); 65]
+            }),
+            ("release.clauses", |it| {
+                it.release.clauses.push("+1 555".into())
+            }),
+            ("release.policy_version", |it| {
+                it.release.policy_version.clear()
+            }),
         ];
         for (field, change) in cases {
             let mut disclosure = disclosure();
@@ -309,15 +332,21 @@ pub(crate) mod tests {
     fn a_malformed_consent_change_is_refused_by_field() {
         type Change = fn(&mut ConsentChange);
         let cases: [(&str, Change); 4] = [
-            ("consent_change.state", |it| it.state = "Consent Given".into()),
+            ("consent_change.state", |it| {
+                it.state = "Consent Given".into()
+            }),
             ("consent_change.purpose", |it| it.purpose.clear()),
-            ("consent_change.recipient_id", |it| it.recipient_id = Some(String::new())),
-            ("consent_change.policy_version", |it| it.policy_version = "a b".into()),
+            ("consent_change.recipient_id", |it| {
+                it.recipient_id = Some(String::new())
+            }),
+            ("consent_change.policy_version", |it| {
+                it.policy_version = "a b".into()
+            }),
         ];
         for (field, change) in cases {
             let mut consent_change = consent_change();
             change(&mut consent_change);
-            assert_eq!(Event::ConsentEvent(consent_change).check(), Err(field));
+            assert_eq!(Event::Consent(consent_change).check(), Err(field));
         }
     }
 

@@ -57,12 +57,17 @@ impl Recipient {
         // one should hear that it is forbidden, not that it is misspelled.
         let sale = |key: &String| expresses_sale(key);
         if sale(&self.kind) {
-            return Err(RegistrationError::Sale { field: "recipient.kind" });
+            return Err(RegistrationError::Sale {
+                field: "recipient.kind",
+            });
         }
         if self.purposes.iter().any(sale) {
-            return Err(RegistrationError::Sale { field: "recipient.purposes" });
+            return Err(RegistrationError::Sale {
+                field: "recipient.purposes",
+            });
         }
-        let is_country = self.country.len() == 2 && self.country.bytes().all(|it| it.is_ascii_uppercase());
+        let is_country =
+            self.country.len() == 2 && self.country.bytes().all(|it| it.is_ascii_uppercase());
         let rules = [
             ("recipient.recipient_id", is_recipient_id(&self.id)),
             ("recipient.name", is_text(&self.name)),
@@ -92,12 +97,19 @@ impl Recipient {
         let purpose = std::slice::from_ref(&release.purpose);
         let covered = covers(&PURPOSES, &self.purposes, purpose)
             && covers(&CATEGORIES, &self.categories, &release.categories);
-        if covered { Ok(()) } else { Err(NotAdmitted::Purpose) }
+        if covered {
+            Ok(())
+        } else {
+            Err(NotAdmitted::Purpose)
+        }
     }
 
     /// The registration ended at `now`; one that was ended before keeps its first time.
     pub(crate) fn end(self, now: i64) -> Self {
-        Self { ended_at: self.ended_at.or(Some(now)), ..self }
+        Self {
+            ended_at: self.ended_at.or(Some(now)),
+            ..self
+        }
     }
 }
 
@@ -150,7 +162,9 @@ pub(crate) mod tests {
             ("recipient.contract", |it| it.contract.clear()),
             ("recipient.purposes", |it| it.purposes.clear()),
             ("recipient.purposes", |it| it.purposes.push("fun".into())),
-            ("recipient.categories", |it| it.categories.push("user.shoe_size".into())),
+            ("recipient.categories", |it| {
+                it.categories.push("user.shoe_size".into())
+            }),
             ("recipient.country", |it| it.country = "us".into()),
             ("recipient.country", |it| it.country = "USA".into()),
             ("recipient.expires_at", |it| it.expires_at = NOW),
@@ -159,7 +173,10 @@ pub(crate) mod tests {
         for (field, change) in cases {
             let mut recipient = mail_house();
             change(&mut recipient);
-            assert_eq!(recipient.check(NOW), Err(RegistrationError::Invalid { field }));
+            assert_eq!(
+                recipient.check(NOW),
+                Err(RegistrationError::Invalid { field })
+            );
         }
     }
 
@@ -167,7 +184,9 @@ pub(crate) mod tests {
     fn a_kind_or_purpose_that_means_a_sale_is_refused_as_a_sale() {
         let cases: [(&str, Change); 3] = [
             ("recipient.kind", |it| it.kind = "data_broker".into()),
-            ("recipient.purposes", |it| it.purposes.push("third_party_sharing.sale".into())),
+            ("recipient.purposes", |it| {
+                it.purposes.push("third_party_sharing.sale".into())
+            }),
             ("recipient.purposes", |it| it.purposes = vec!["rent".into()]),
         ];
         for (field, change) in cases {
@@ -182,8 +201,12 @@ pub(crate) mod tests {
         type Meeting = fn(&mut Recipient, &mut Disclosure);
         let cases: [(&str, Result<(), NotAdmitted>, Meeting); 8] = [
             ("as registered", Ok(()), |_, _| {}),
-            ("expires now", Err(NotAdmitted::Expired), |it, _| it.expires_at = NOW),
-            ("ended", Err(NotAdmitted::Expired), |it, _| it.ended_at = Some(NOW)),
+            ("expires now", Err(NotAdmitted::Expired), |it, _| {
+                it.expires_at = NOW
+            }),
+            ("ended", Err(NotAdmitted::Expired), |it, _| {
+                it.ended_at = Some(NOW)
+            }),
             ("other kind", Err(NotAdmitted::Kind), |_, it| {
                 it.recipient.kind = "carrier".into();
             }),
@@ -194,7 +217,9 @@ pub(crate) mod tests {
                 it.release.purpose = "marketing".into();
             }),
             ("other category", Err(NotAdmitted::Purpose), |_, it| {
-                it.release.categories.push("user.contact.phone_number".into());
+                it.release
+                    .categories
+                    .push("user.contact.phone_number".into());
             }),
             ("wider category", Err(NotAdmitted::Purpose), |_, it| {
                 it.release.categories = vec!["user.contact".into()];

@@ -1,0 +1,341 @@
+//! The door: parse, ask, answer.
+
+mod accounting;
+mod event;
+mod receipt;
+mod recipient;
+
+use std::sync::Arc;
+
+use chassis::{Caller, KeyStore, RequestKey, caller, now_ms};
+use prost::Message;
+use prost_types::Timestamp;
+use proto::disclosure_audit::disclosure_audit_service_server::DisclosureAuditService;
+use proto::disclosure_audit::record_outcome::Outcome;
+use proto::disclosure_audit::{
+    AccountDisclosuresRequest, AccountDisclosuresResponse, EndRecipientRequest,
+    EndRecipientResponse, GetCheckpointRequest, GetCheckpointResponse, GetReceiptRequest,
+    GetReceiptResponse, GetRecipientRequest, GetRecipientResponse, ListDestroyedKeysRequest,
+    ListDestroyedKeysResponse, ListRecipientsRequest, ListRecipientsResponse, RecordBatchRequest,
+    RecordBatchResponse, RecordOutcome, RecordRefusal, RecordRequest, RecordResponse,
+    RegisterRecipientRequest, RegisterRecipientResponse, ShredSubjectRequest, ShredSubjectResponse,
+};
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::log::{Candidate, Recorded};
+use crate::recorder::Recorder;
+use crate::shredding::shred;
+use crate::store::Store;
+
+const EVENTS_PER_BATCH_MAX: usize = 1_000;
+const PAGE_SIZE_MAX: u64 = 1_000;
+/// The last second of the year 9999, the largest time the wire format allows.
+const SECONDS_MAX: i64 = 253_402_300_799;
+
+/// What answers the calls.
+pub(crate) struct Api {
+    pub(crate) store: Arc<Store>,
+    pub(crate) key_store: KeyStore,
+    pub(crate) recorder: Recorder,
+    /// How many entries the newest checkpoint covers, as the signer last saw it.
+    pub(crate) covered: watch::Receiver<u64>,
+}
+
+#[tonic::async_trait]
+impl DisclosureAuditService for Api {
+    async fn register_recipient(
+        &self,
+        request: Request<RegisterRecipientRequest>,
+    ) -> Result<Response<RegisterRecipientResponse>, Status> {
+        let caller = caller(&request)?.clone();
+        let request = request.into_inner();
+        let key = self.request_key(&caller, "RegisterRecipient", &request.request_id, &request);
+        let key = key.await?;
+        let now = now_ms();
+        let recipient = recipient::parse(request.recipient, now)?;
+        let recipient = self
+            .store
+            .register_recipient(&caller.tenant, &key, recipient, now)
+            .await?;
+        let recipient = Some(recipient::render(recipient));
+        Ok(Response::new(RegisterRecipientResponse { recipient }))
+    }
+
+    async fn get_recipient(
+        &self,
+        request: Request<GetRecipientRequest>,
+    ) -> Result<Response<GetRecipientResponse>, Status> {
+        let tenant = &caller(&request)?.tenant;
+        let found = self
+            .store
+            .recipient(tenant, &request.get_ref().recipient_id)
+            .await?;
+        let recipient = recipient::render(found.ok_or(Error::RecipientNotFound)?);
+        Ok(Response::new(GetRecipientResponse {
+            recipient: Some(recipient),
+        }))
+    }
+
+    async fn list_recipients(
+        &self,
+        request: Request<ListRecipientsRequest>,
+    ) -> Result<Response<ListRecipientsResponse>, Status> {
+        let tenant = &caller(&request)?.tenant;
+        let ListRecipientsRequest {
+            page_size: size,
+            page_token: after,
+        } = request.get_ref();
+        let size = page_size(*size, 100)?;
+        let mut found = self.store.recipients(tenant, after, size + 1).await?;
+        let is_last = truncate(&mut found, size);
+        let next = found.last().filter(|_| !is_last).map(|it| it.id.clone());
+        Ok(Response::new(ListRecipientsResponse {
+            recipients: found.into_iter().map(recipient::render).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn end_recipient(
+        &self,
+        request: Request<EndRecipientRequest>,
+    ) -> Result<Response<EndRecipientResponse>, Status> {
+        let tenant = &caller(&request)?.tenant;
+        let id = &request.get_ref().recipient_id;
+        let ended = self
+            .store
+            .update_recipient(tenant, id, |it| it.end(now_ms()))
+            .await?;
+        Ok(Response::new(EndRecipientResponse {
+            recipient: Some(recipient::render(ended)),
+        }))
+    }
+
+    async fn record(
+        &self,
+        request: Request<RecordRequest>,
+    ) -> Result<Response<RecordResponse>, Status> {
+        let caller = caller(&request)?.clone();
+        let candidate = self.candidate(&caller, request.into_inner()).await?;
+        let recorded = self.recorder.record_one(candidate).await?;
+        Ok(Response::new(event::recorded(recorded)))
+    }
+
+    async fn record_batch(
+        &self,
+        request: Request<RecordBatchRequest>,
+    ) -> Result<Response<RecordBatchResponse>, Status> {
+        let caller = caller(&request)?.clone();
+        let events = request.into_inner().events;
+        if !(1..=EVENTS_PER_BATCH_MAX).contains(&events.len()) {
+            return Err(Error::BatchSize.into());
+        }
+        let outcomes = self.record_all(&caller, events).await?;
+        let outcomes = outcomes.into_iter().map(outcome).collect();
+        Ok(Response::new(RecordBatchResponse { outcomes }))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<GetReceiptRequest>,
+    ) -> Result<Response<GetReceiptResponse>, Status> {
+        let tenant = &caller(&request)?.tenant;
+        // What is no id is the id of no entry.
+        let id = uuid_from(&request.get_ref().entry_id).ok_or(Error::EntryUnknown)?;
+        let proof = receipt::receipt(self, tenant, id).await?.into_bytes();
+        Ok(Response::new(GetReceiptResponse { proof }))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        _request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        let checkpoint = self.store.checkpoint().await?.ok_or(Error::LogEmpty)?;
+        let checkpoint = checkpoint.note.into_bytes();
+        Ok(Response::new(GetCheckpointResponse { checkpoint }))
+    }
+
+    async fn account_disclosures(
+        &self,
+        request: Request<AccountDisclosuresRequest>,
+    ) -> Result<Response<AccountDisclosuresResponse>, Status> {
+        let tenant = &caller(&request)?.tenant;
+        let answer = accounting::account(self, tenant, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn shred_subject(
+        &self,
+        request: Request<ShredSubjectRequest>,
+    ) -> Result<Response<ShredSubjectResponse>, Status> {
+        let tenant = &caller(&request)?.tenant;
+        let subject = subject_id(&request.get_ref().subject_id)?;
+        let shredded = shred(
+            &self.store,
+            &self.key_store,
+            &self.recorder,
+            tenant,
+            subject,
+        )
+        .await?;
+        Ok(Response::new(match shredded {
+            Some(shredded) => ShredSubjectResponse {
+                key_id: shredded.key_id.to_string(),
+                entry_id: shredded.recorded.entry_id.to_string(),
+                index: shredded.recorded.index,
+            },
+            None => ShredSubjectResponse::default(),
+        }))
+    }
+
+    async fn list_destroyed_keys(
+        &self,
+        request: Request<ListDestroyedKeysRequest>,
+    ) -> Result<Response<ListDestroyedKeysResponse>, Status> {
+        let Caller { id, tenant, .. } = caller(&request)?;
+        let ListDestroyedKeysRequest {
+            page_size: size,
+            page_token,
+        } = request.get_ref();
+        let (size, from) = (page_size(*size, PAGE_SIZE_MAX)?, place(page_token)?);
+        let mut found = self
+            .store
+            .destroyed_keys(tenant, id, from, size + 1)
+            .await?;
+        let is_last = truncate(&mut found, size);
+        let next = found
+            .last()
+            .filter(|_| !is_last)
+            .map(|(_, it)| it.index + 1);
+        Ok(Response::new(ListDestroyedKeysResponse {
+            keys: found.into_iter().map(event::destroyed_key).collect(),
+            next_page_token: next.map(|it| it.to_string()).unwrap_or_default(),
+        }))
+    }
+}
+
+impl Api {
+    async fn candidate(&self, caller: &Caller, request: RecordRequest) -> Result<Candidate, Error> {
+        let key = self
+            .request_key(caller, "Record", &request.request_id, &request)
+            .await?;
+        let event = event::parse(request.event)?;
+        Ok(Candidate::new(
+            caller.tenant.clone(),
+            caller.id.clone(),
+            Some(key),
+            event,
+        ))
+    }
+
+    /// Records those events that can be read; outcomes come in the order of the events.
+    async fn record_all(
+        &self,
+        caller: &Caller,
+        events: Vec<RecordRequest>,
+    ) -> Result<Vec<Result<Recorded, Error>>, Error> {
+        let mut candidates = Vec::with_capacity(events.len());
+        let mut refusals = Vec::with_capacity(events.len());
+        for event in events {
+            match self.candidate(caller, event).await {
+                Ok(candidate) => {
+                    candidates.push(candidate);
+                    refusals.push(None);
+                }
+                Err(error) => refusals.push(Some(error)),
+            }
+        }
+        let mut recorded = self.recorder.record(candidates).await?.into_iter();
+        let outcome = |refusal: Option<Error>| match refusal {
+            Some(error) => Err(error),
+            None => recorded.next().unwrap_or(Err(Error::LogUnavailable)),
+        };
+        Ok(refusals.into_iter().map(outcome).collect())
+    }
+
+    async fn request_key(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        request_id: &str,
+        content: &impl Message,
+    ) -> Result<RequestKey, Error> {
+        let index = self.key_store.blind_index(&caller.tenant).await?;
+        let content = content.encode_to_vec();
+        Ok(RequestKey::new(
+            caller, method, request_id, &index, &content,
+        )?)
+    }
+}
+
+fn outcome(outcome: Result<Recorded, Error>) -> RecordOutcome {
+    let outcome = match outcome {
+        Ok(recorded) => Outcome::Recorded(event::recorded(recorded)),
+        Err(error) => {
+            let (code, reason) = error.code_and_reason();
+            Outcome::Refused(RecordRefusal {
+                code: code.into(),
+                reason: reason.to_owned(),
+                message: error.to_string(),
+            })
+        }
+    };
+    RecordOutcome {
+        outcome: Some(outcome),
+    }
+}
+
+fn subject_id(text: &str) -> Result<Uuid, Error> {
+    uuid_from(text).ok_or(Error::ArgumentInvalid {
+        field: "subject_id",
+    })
+}
+
+/// A UUID in its one spelling, which is also how it is answered.
+fn uuid_from(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text)
+        .ok()
+        .filter(|it| it.to_string() == text)
+}
+
+fn page_size(asked: i32, default: u64) -> Result<u64, Error> {
+    match u64::try_from(asked) {
+        Ok(0) => Ok(default),
+        Ok(size @ 1..=PAGE_SIZE_MAX) => Ok(size),
+        _ => Err(Error::ArgumentInvalid { field: "page_size" }),
+    }
+}
+
+/// The place in the log that a page token names; the first page begins at the beginning.
+fn place(page_token: &str) -> Result<u64, Error> {
+    if page_token.is_empty() {
+        return Ok(0);
+    }
+    page_token.parse().map_err(|_| Error::ArgumentInvalid {
+        field: "page_token",
+    })
+}
+
+/// Cuts what was read, one more than the page, to the page; says whether it is the last.
+fn truncate<T>(found: &mut Vec<T>, size: u64) -> bool {
+    let is_last = found.len() as u64 <= size;
+    found.truncate(size as usize);
+    is_last
+}
+
+fn timestamp(milliseconds: i64) -> Timestamp {
+    let nanos = milliseconds.rem_euclid(1_000) * 1_000_000;
+    Timestamp {
+        seconds: milliseconds.div_euclid(1_000),
+        nanos: nanos as i32,
+    }
+}
+
+/// `None` for a time before 1970, or one that the wire format does not allow.
+fn milliseconds(timestamp: Timestamp) -> Option<i64> {
+    let is_time = (0..=SECONDS_MAX).contains(&timestamp.seconds)
+        && (0..1_000_000_000).contains(&timestamp.nanos);
+    is_time.then(|| timestamp.seconds * 1_000 + i64::from(timestamp.nanos / 1_000_000))
+}

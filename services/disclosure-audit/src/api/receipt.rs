@@ -1,0 +1,58 @@
+//! GetReceipt: the opening, the first checkpoint that covers the entry, and the proof between them.
+
+use std::time::Duration;
+
+use chassis::Tenant;
+use client::context;
+use ledger::Opening;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::Api;
+use crate::error::Error;
+use crate::receipt;
+use crate::seal::{open, owner};
+use crate::store::StoredEntry;
+
+/// A checkpoint is half a second away; a wait this long means that nobody signs.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// Kept back of the call's time, to answer in.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
+
+pub(super) async fn receipt(api: &Api, tenant: &Tenant, id: Uuid) -> Result<String, Error> {
+    let stored = api
+        .store
+        .entry(tenant, id)
+        .await?
+        .ok_or(Error::EntryUnknown)?;
+    let opening = opening(api, tenant, &stored).await?;
+    covered(api, stored.index).await?;
+    let material = api.store.proof_material(stored.index).await?;
+    let (checkpoint, tiles) = material.ok_or(Error::CheckpointPending)?;
+    receipt::receipt(stored.entry, opening, stored.index, &checkpoint, |id| {
+        tiles.hashes(id)
+    })
+}
+
+async fn opening(api: &Api, tenant: &Tenant, stored: &StoredEntry) -> Result<Opening, Error> {
+    if let Some(subject) = stored.subject
+        && api.store.subject_head(tenant, subject).await?.shredded
+    {
+        return Err(Error::SubjectShredded);
+    }
+    let key = api.key_store.key(tenant, &owner(stored.subject)).await?;
+    open(&key.key, &stored.entry, &stored.sealed)
+}
+
+/// Waits until a checkpoint covers the entry.
+async fn covered(api: &Api, index: u64) -> Result<(), Error> {
+    let left = context::remaining()
+        .unwrap_or(WAIT_MAX)
+        .saturating_sub(TIME_TO_ANSWER);
+    let mut covered = api.covered.clone();
+    let wait = timeout(left.min(WAIT_MAX), covered.wait_for(|size| *size > index));
+    match wait.await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(Error::CheckpointPending),
+    }
+}

@@ -1,0 +1,53 @@
+//! The task that signs checkpoints, at most half a second after the log grew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chassis::{Stop, now_ms};
+use ledger::NoteKey;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+/// Half of what is promised, so that one slow commit does not break the promise.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Signs what was committed until the process stops, and for as long as the log agrees with itself.
+///
+/// Every replica runs it; the lock on the head leaves the signature to one of them.
+///
+/// # Errors
+/// The stored tree does not continue the last checkpoint. Nothing more is signed then, and the
+/// process stops: a log that answers but cannot prove is worse than none.
+pub(crate) async fn run(
+    store: Arc<Store>,
+    key: NoteKey,
+    metrics: Metrics,
+    covered: watch::Sender<u64>,
+    stop: Stop,
+) -> anyhow::Result<()> {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.requested() => return Ok(()),
+        }
+        match store.publish(&key, now_ms()).await {
+            Ok(published) => {
+                metrics.covered(published.size);
+                if let Some(oldest) = published.oldest_recorded_at {
+                    metrics.signed(now_ms() - oldest);
+                }
+                covered.send_replace(published.size);
+            }
+            // The store has said why; the next tick tries again.
+            Err(Error::LogUnavailable) => {}
+            Err(error) => return Err(error).context("signing a checkpoint"),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The entries: public leaf bytes in the clear, and beside them the sealed opening.
+
+use chassis::Tenant;
+use ledger::Entry;
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
+
+use super::{ROWS_PER_STATEMENT, failed};
+use crate::error::Error;
+use crate::log::NewEntry;
+use crate::seal::SealingKeys;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "entries")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub position: i64,
+    pub entry_id: Uuid,
+    pub tenant: String,
+    pub subject: Option<Uuid>,
+    pub key_id: Uuid,
+    pub entry: Vec<u8>,
+    pub sealed: Vec<u8>,
+    pub recorded_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// An entry as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredEntry {
+    pub(crate) index: u64,
+    pub(crate) subject: Option<Uuid>,
+    pub(crate) key_id: Uuid,
+    pub(crate) entry: Entry,
+    pub(crate) sealed: Vec<u8>,
+    /// Unix milliseconds.
+    pub(crate) recorded_at: i64,
+}
+
+pub(super) async fn insert(
+    transaction: &impl ConnectionTrait,
+    entries: &[NewEntry],
+    keys: &SealingKeys,
+) -> Result<(), Error> {
+    for entries in entries.chunks(ROWS_PER_STATEMENT) {
+        let rows = entries
+            .iter()
+            .map(|it| row(it, keys))
+            .collect::<Result<Vec<_>, _>>()?;
+        let insert = Entity::insert_many(rows);
+        insert
+            .exec_without_returning(transaction)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn by_id(
+    connection: &impl ConnectionTrait,
+    tenant: &Tenant,
+    entry_id: Uuid,
+) -> Result<Option<StoredEntry>, Error> {
+    let select = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::EntryId.eq(entry_id));
+    let row = select.one(connection).await.map_err(failed)?;
+    row.map(StoredEntry::try_from).transpose()
+}
+
+/// Oldest first, from `from` on.
+pub(super) async fn of_subject(
+    connection: &impl ConnectionTrait,
+    tenant: &Tenant,
+    subject: Uuid,
+    from: u64,
+    limit: u64,
+) -> Result<Vec<StoredEntry>, Error> {
+    let select = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Subject.eq(subject))
+        .filter(Column::Position.gte(from.cast_signed()))
+        .order_by_asc(Column::Position)
+        .limit(limit);
+    let rows = select.all(connection).await.map_err(failed)?;
+    rows.into_iter().map(StoredEntry::try_from).collect()
+}
+
+/// When the entry at a place became durable.
+pub(super) async fn recorded_at(
+    connection: &impl ConnectionTrait,
+    index: u64,
+) -> Result<Option<i64>, Error> {
+    let row = Entity::find_by_id(index.cast_signed())
+        .one(connection)
+        .await
+        .map_err(failed)?;
+    Ok(row.map(|it| it.recorded_at))
+}
+
+fn row(new: &NewEntry, keys: &SealingKeys) -> Result<ActiveModel, Error> {
+    let (tenant, subject) = &new.sealer;
+    let (key_id, sealed) = keys.seal(new)?;
+    Ok(ActiveModel {
+        position: Set(new.recorded.index.cast_signed()),
+        entry_id: Set(new.recorded.entry_id),
+        tenant: Set(tenant.as_str().to_owned()),
+        subject: Set(*subject),
+        key_id: Set(key_id),
+        entry: Set(new.entry.to_bytes().to_vec()),
+        sealed: Set(sealed),
+        recorded_at: Set(new.recorded.recorded_at),
+    })
+}
+
+impl TryFrom<Model> for StoredEntry {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self, Error> {
+        Ok(Self {
+            index: row.position.cast_unsigned(),
+            subject: row.subject,
+            key_id: row.key_id,
+            entry: Entry::parse(&row.entry).map_err(|_| Error::LogCorrupt)?,
+            sealed: row.sealed,
+            recorded_at: row.recorded_at,
+        })
+    }
+}
