@@ -14,14 +14,15 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
-use tonic::{Code, Status};
+use tonic::Status;
 use uuid::Uuid;
 
-use crate::{Connection, request};
+use crate::{Connection, reason, request};
 
 /// No grant lives longer, and clocks may differ by 5 seconds on either side: a restriction older
 /// than this is older than every grant that still opens anything.
-const REMEMBERED: Duration = Duration::from_secs(grant::LIFETIME_SECONDS_MAX + 10);
+const REMEMBERED_SECONDS: u32 = grant::LIFETIME_SECONDS_MAX as u32 + 10;
+const REMEMBERED: Duration = Duration::from_secs(REMEMBERED_SECONDS as u64);
 
 /// Between two attempts to follow: well under the time that a call waits for the follower.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -63,49 +64,43 @@ impl Drop for Follow {
 async fn follow(consent: Connection, tenant: String, view: watch::Sender<View>) {
     let mut following = true;
     loop {
-        let lost = follow_once(&consent, &tenant, &view).await;
-        // Once an outage, not once an attempt.
-        if std::mem::replace(&mut following, lost.received_any) {
-            tracing::warn!(code = ?lost.code, "consent is not followed; grants wait until it is");
+        let mut received_any = false;
+        if let Err(status) = follow_once(&consent, &tenant, &view, &mut received_any).await {
+            // Once an outage, not once an attempt.
+            if following || received_any {
+                tracing::warn!(code = ?status.code(), "consent is not followed; grants wait");
+            }
+            if reason(&status).as_deref() == Some("REVISION_UNKNOWN") {
+                // Consent was restored and knows less than this view. Its last minutes tell all
+                // that a living grant depends on, so the view begins anew, and admits nothing yet.
+                view.send_replace(View::default());
+            }
         }
-        if lost.code == Code::FailedPrecondition {
-            // Consent does not know the revision reached here. Its last minutes tell all that a
-            // living grant can depend on, so the view begins anew; meanwhile it admits nothing.
-            view.send_replace(View::default());
-        }
+        following = received_any;
         sleep(PAUSE).await;
     }
 }
 
-/// How one stream ended.
-struct Lost {
-    code: Code,
-    received_any: bool,
-}
-
-async fn follow_once(consent: &Connection, tenant: &str, view: &watch::Sender<View>) -> Lost {
-    let mut received_any = false;
-    let ended: Result<(), Status> = async {
-        let from = match view.borrow().reached {
-            Some(revision) => From::AfterRevision(revision),
-            None => From::NewerThanSeconds(REMEMBERED.as_secs() as u32),
-        };
-        let ask = request(tenant, WatchRequest { from: Some(from) });
-        let mut stream = ConsentServiceClient::new(consent.clone())
-            .watch(ask)
-            .await?
-            .into_inner();
-        while let Some(message) = stream.message().await? {
-            received_any = true;
-            if let Some(event) = message.event {
-                view.send_modify(|it| it.apply(event, Instant::now()));
-            }
+async fn follow_once(
+    consent: &Connection,
+    tenant: &str,
+    view: &watch::Sender<View>,
+    received_any: &mut bool,
+) -> Result<(), Status> {
+    let from = match view.borrow().reached {
+        Some(revision) => From::AfterRevision(revision),
+        None => From::NewerThanSeconds(REMEMBERED_SECONDS),
+    };
+    let ask = request(tenant, WatchRequest { from: Some(from) });
+    let mut client = ConsentServiceClient::new(consent.clone());
+    let mut stream = client.watch(ask).await?.into_inner();
+    while let Some(message) = stream.message().await? {
+        *received_any = true;
+        if let Some(event) = message.event {
+            view.send_modify(|it| it.apply(event, Instant::now()));
         }
-        Ok(())
     }
-    .await;
-    let code = ended.map_or_else(|status| status.code(), |()| Code::Ok);
-    Lost { code, received_any }
+    Ok(())
 }
 
 /// The revision reached, and every restriction that a living grant may be older than.
