@@ -7,7 +7,7 @@ use http::{HeaderMap, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Code;
 
-use crate::{Caller, Callers, Refusal, Tenant, connection::Peer, refuse};
+use crate::{Caller, Callers, NotAllowed, Refusal, Tenant, connection::Peer, refuse};
 
 /// How far the clocks of caller and service may be apart.
 const CLOCK_SKEW_MAX_MS: u64 = 5_000;
@@ -16,15 +16,28 @@ const IN_FLIGHT_MAX: usize = 1_024;
 
 /// Admits the calls of one service.
 pub(crate) struct Admission {
-    service: &'static str,
     callers: Callers,
     permits: Arc<Semaphore>,
 }
 
+/// Why a call is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotAdmitted {
+    #[error("the certificate names no peer")]
+    PeerUnidentified,
+    #[error("a tenant is named by 1 to 63 lower-case letters, digits and dashes")]
+    TenantInvalid,
+    #[error("the caller is not allowed to do this")]
+    CallerNotAllowed(NotAllowed),
+    #[error("the clocks of caller and service are too far apart")]
+    ClockSkew,
+    #[error("too many calls are in progress")]
+    Overloaded,
+}
+
 impl Admission {
-    pub(crate) fn new(service: &'static str, callers: Callers) -> Admission {
+    pub(crate) fn new(callers: Callers) -> Admission {
         Admission {
-            service,
             callers,
             permits: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
         }
@@ -36,65 +49,41 @@ impl Admission {
         &self,
         request: &Request<B>,
         now: i64,
-    ) -> Result<(Caller, OwnedSemaphorePermit), Refusal> {
+    ) -> Result<(Caller, OwnedSemaphorePermit), NotAdmitted> {
         let id = match request.extensions().get::<Peer>() {
             Some(Peer(Some(id))) => id,
-            _ => return Err(self.unidentified()),
+            _ => return Err(NotAdmitted::PeerUnidentified),
         };
-        let tenant = tenant(request.headers()).ok_or_else(|| self.tenant_invalid())?;
+        let tenant = tenant(request.headers()).ok_or(NotAdmitted::TenantInvalid)?;
         let method = request.uri().path().trim_start_matches('/');
         let caller = self.callers.admit(id, tenant, method);
-        let caller = caller.map_err(|it| {
-            let message = "the caller is not allowed to do this";
-            refuse(
-                Code::PermissionDenied,
-                self.service,
-                "CALLER_NOT_ALLOWED",
-                message,
-            )
-            .metadata("what", it.what())
-        })?;
+        let caller = caller.map_err(NotAdmitted::CallerNotAllowed)?;
         if !clocks_agree(request.headers(), now) {
-            return Err(self.clock_skew());
+            return Err(NotAdmitted::ClockSkew);
         }
         let permit = self.permits.clone().try_acquire_owned();
-        Ok((caller, permit.map_err(|_| self.overloaded())?))
+        Ok((caller, permit.map_err(|_| NotAdmitted::Overloaded)?))
     }
+}
 
-    fn unidentified(&self) -> Refusal {
-        let message = "the certificate names no peer";
-        refuse(
-            Code::Unauthenticated,
-            self.service,
-            "PEER_UNIDENTIFIED",
-            message,
-        )
-    }
-
-    fn tenant_invalid(&self) -> Refusal {
-        let message = "a tenant is named by 1 to 63 lower-case letters, digits and dashes";
-        refuse(
-            Code::InvalidArgument,
-            self.service,
-            "TENANT_INVALID",
-            message,
-        )
-    }
-
-    fn clock_skew(&self) -> Refusal {
-        let message = "the clocks of caller and service are too far apart";
-        refuse(
-            Code::FailedPrecondition,
-            self.service,
-            "CLOCK_SKEW",
-            message,
-        )
-        .metadata("skew_max_ms", CLOCK_SKEW_MAX_MS.to_string())
-    }
-
-    fn overloaded(&self) -> Refusal {
-        let message = "too many calls are in progress";
-        refuse(Code::ResourceExhausted, self.service, "OVERLOADED", message)
+impl NotAdmitted {
+    /// What the service `domain` answers.
+    pub(crate) fn refusal(self, domain: &str) -> Refusal {
+        let (code, reason) = match self {
+            NotAdmitted::PeerUnidentified => (Code::Unauthenticated, "PEER_UNIDENTIFIED"),
+            NotAdmitted::TenantInvalid => (Code::InvalidArgument, "TENANT_INVALID"),
+            NotAdmitted::CallerNotAllowed(_) => (Code::PermissionDenied, "CALLER_NOT_ALLOWED"),
+            NotAdmitted::ClockSkew => (Code::FailedPrecondition, "CLOCK_SKEW"),
+            NotAdmitted::Overloaded => (Code::ResourceExhausted, "OVERLOADED"),
+        };
+        let refusal = refuse(code, domain, reason, &self.to_string());
+        match self {
+            NotAdmitted::CallerNotAllowed(what) => refusal.metadata("what", what.word()),
+            NotAdmitted::ClockSkew => {
+                refusal.metadata("skew_max_ms", CLOCK_SKEW_MAX_MS.to_string())
+            }
+            _ => refusal,
+        }
     }
 }
 
@@ -119,11 +108,10 @@ fn clocks_agree(headers: &HeaderMap, now: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tonic::Status;
-
     use super::*;
 
     const NOW: i64 = 1_800_000_000_000;
+    const SHOP: Option<&str> = Some("spiffe://vow.local/workload/shop");
     const TABLE: &str = r#"
         [[caller]]
         id = "spiffe://vow.local/workload/shop"
@@ -147,110 +135,71 @@ mod tests {
     }
 
     fn admission() -> Admission {
-        Admission::new(
-            "consent",
-            Callers::parse(TABLE).expect("the table is sound"),
-        )
-    }
-
-    fn refused(request: &Request<()>) -> Option<(Code, String)> {
-        let refusal = admission().admit(request, NOW).err()?;
-        let status = Status::from(refusal);
-        Some((
-            status.code(),
-            client::reason(&status).expect("every refusal has one"),
-        ))
+        Admission::new(Callers::parse(TABLE).expect("the table is sound"))
     }
 
     #[test]
     fn each_question_has_its_refusal() {
-        let shop = Some("spiffe://vow.local/workload/shop");
-        let five_late = (NOW - 5_000).to_string();
-        let six_late = (NOW - 5_001).to_string();
-        let five_early = (NOW + 5_000).to_string();
-        let six_early = (NOW + 5_001).to_string();
-        for (peer, headers, answer) in [
-            (shop, &[][..], None),
-            (shop, &[("vow-tenant", "acme")], None),
-            (shop, &[("vow-time", five_late.as_str())], None),
-            (shop, &[("vow-time", five_early.as_str())], None),
+        use NotAdmitted::*;
+        let stranger = Some("spiffe://vow.local/workload/stranger");
+        for (peer, headers, refused) in [
+            (SHOP, &[][..], None),
+            (SHOP, &[("vow-tenant", "acme")], None),
+            (None, &[], Some(PeerUnidentified)),
+            (stranger, &[], Some(CallerNotAllowed(NotAllowed::Caller))),
             (
-                None,
-                &[],
-                Some((Code::Unauthenticated, "PEER_UNIDENTIFIED")),
-            ),
-            (
-                Some("spiffe://x/y"),
-                &[],
-                Some((Code::PermissionDenied, "CALLER_NOT_ALLOWED")),
-            ),
-            (
-                shop,
+                SHOP,
                 &[("vow-tenant", "other")],
-                Some((Code::PermissionDenied, "CALLER_NOT_ALLOWED")),
+                Some(CallerNotAllowed(NotAllowed::Tenant)),
             ),
+            (SHOP, &[("vow-tenant", "Acme")], Some(TenantInvalid)),
+            (SHOP, &[("vow-tenant", "")], Some(TenantInvalid)),
             (
-                shop,
-                &[("vow-tenant", "Acme")],
-                Some((Code::InvalidArgument, "TENANT_INVALID")),
-            ),
-            (
-                shop,
-                &[("vow-tenant", "")],
-                Some((Code::InvalidArgument, "TENANT_INVALID")),
-            ),
-            (
-                shop,
+                SHOP,
                 &[("vow-tenant", "acme"), ("vow-tenant", "default")],
-                Some((Code::InvalidArgument, "TENANT_INVALID")),
-            ),
-            (
-                shop,
-                &[("vow-time", &six_late)],
-                Some((Code::FailedPrecondition, "CLOCK_SKEW")),
-            ),
-            (
-                shop,
-                &[("vow-time", &six_early)],
-                Some((Code::FailedPrecondition, "CLOCK_SKEW")),
-            ),
-            (
-                shop,
-                &[("vow-time", "noon")],
-                Some((Code::FailedPrecondition, "CLOCK_SKEW")),
+                Some(TenantInvalid),
             ),
         ] {
-            let answer = answer.map(|(code, reason)| (code, reason.to_owned()));
-            assert_eq!(
-                refused(&request(peer, headers)),
-                answer,
-                "{peer:?} {headers:?}"
-            );
+            let answer = admission().admit(&request(peer, headers), NOW);
+            assert_eq!(answer.err(), refused, "{peer:?} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn clocks_may_be_five_seconds_apart() {
+        for (sent, agree) in [
+            (NOW.to_string(), true),
+            ((NOW - 5_000).to_string(), true),
+            ((NOW + 5_000).to_string(), true),
+            ((NOW - 5_001).to_string(), false),
+            ((NOW + 5_001).to_string(), false),
+            (i64::MIN.to_string(), false),
+            ("noon".to_owned(), false),
+        ] {
+            let answer = admission().admit(&request(SHOP, &[("vow-time", &sent)]), NOW);
+            assert_eq!(answer.is_ok(), agree, "{sent}");
+            assert!(agree || answer.err() == Some(NotAdmitted::ClockSkew));
         }
     }
 
     #[test]
     fn a_request_over_an_unknown_kind_of_connection_is_refused() {
-        let mut request = request(None, &[]);
+        let mut request = request(SHOP, &[]);
         request.extensions_mut().clear();
-        let answer = Some((Code::Unauthenticated, "PEER_UNIDENTIFIED".to_owned()));
-        assert_eq!(refused(&request), answer);
+        let refused = admission().admit(&request, NOW).err();
+        assert_eq!(refused, Some(NotAdmitted::PeerUnidentified));
     }
 
     #[test]
     fn calls_in_progress_are_bounded() {
-        let admission = admission();
-        let request = request(Some("spiffe://vow.local/workload/shop"), &[]);
+        let (admission, request) = (admission(), request(SHOP, &[]));
         let admitted: Vec<_> = (0..IN_FLIGHT_MAX)
             .map(|_| admission.admit(&request, NOW))
             .collect();
         assert!(admitted.iter().all(Result::is_ok));
-        let refusal = admission
-            .admit(&request, NOW)
-            .expect_err("there is no place left");
         assert_eq!(
-            client::reason(&refusal.into()).as_deref(),
-            Some("OVERLOADED")
+            admission.admit(&request, NOW).err(),
+            Some(NotAdmitted::Overloaded)
         );
         drop(admitted);
         assert!(admission.admit(&request, NOW).is_ok());

@@ -136,7 +136,7 @@ impl Caller {
 
 impl NotAllowed {
     /// The fact for the refusal: `caller`, `method` or `tenant`.
-    pub fn what(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             NotAllowed::Caller => "caller",
             NotAllowed::Method => "method",

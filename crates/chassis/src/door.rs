@@ -107,7 +107,7 @@ impl Keeper {
     ) -> Response<Body> {
         let (caller, _permit) = match self.admission.admit(&request, now_ms()) {
             Ok(admitted) => admitted,
-            Err(refusal) => return Status::from(refusal).into_http(),
+            Err(refused) => return Status::from(refused.refusal(self.service)).into_http(),
         };
         request.extensions_mut().insert(caller);
         let handled = unpanicked(routes.call(request));

@@ -250,3 +250,6 @@ fn unreadable(_: VaultError) -> KeyError {
     tracing::error!("a wrapped key does not open with the key-encryption keys given");
     KeyError::Unavailable
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub use database::{Database, DatabaseError, Migration, is_lost_race, is_unavaila
 pub use door::caller;
 pub use key_store::{DestroyedKey, KeyError, KeyStore, StoredKey};
 pub use metrics::Metrics;
-pub use process::Process;
+pub use process::{Process, migrate};
 pub use requests::{RequestError, RequestKey, remember, replay};
 pub use status::{Refusal, refuse};
 pub use stop::Stop;

@@ -116,20 +116,12 @@ impl Process {
 
     /// Opens and migrates the service's database.
     pub async fn database(&self, migrations: &[Migration]) -> anyhow::Result<Database> {
-        let database = Database::open(&self.config.database_url, migrations, MIGRATIONS_TABLE);
-        database
-            .await
-            .with_context(|| format!("opening the database of {}", self.service))
+        open_database(&self.config, migrations).await
     }
 
     /// Opens the service's keys.
     pub async fn key_store(&self) -> anyhow::Result<KeyStore> {
-        let path = &self.config.key_encryption_keys;
-        let source = FileKeySource::read(path).with_context(|| named(path))?;
-        let url = self.config.keys_database_url();
-        let keys = KeyStore::open(&url, Arc::new(source));
-        keys.await
-            .with_context(|| format!("opening the keys of {}", self.service))
+        open_key_store(&self.config).await
     }
 
     /// Starts background work. When it fails or panics the process stops, with that failure: a
@@ -164,7 +156,7 @@ impl Process {
         report(&health, services, ServingStatus::Serving).await;
         let keeper = Arc::new(Keeper {
             service,
-            admission: Admission::new(service, self.callers),
+            admission: Admission::new(self.callers),
             tracing: tracing.clone(),
             metrics,
         });
@@ -205,6 +197,26 @@ impl Process {
         admin.abort();
         served.and(worked)
     }
+}
+
+/// Brings a service's databases to this version and serves nothing.
+pub async fn migrate(config: &Config, migrations: &[Migration]) -> anyhow::Result<()> {
+    open_database(config, migrations).await?;
+    open_key_store(config).await?;
+    Ok(())
+}
+
+async fn open_database(config: &Config, migrations: &[Migration]) -> anyhow::Result<Database> {
+    let database = Database::open(&config.database_url, migrations, MIGRATIONS_TABLE);
+    database.await.context("opening the database")
+}
+
+async fn open_key_store(config: &Config) -> anyhow::Result<KeyStore> {
+    let path = &config.key_encryption_keys;
+    let source = FileKeySource::read(path).with_context(|| named(path))?;
+    let url = config.keys_database_url();
+    let keys = KeyStore::open(&url, Arc::new(source));
+    keys.await.context("opening the keys")
 }
 
 impl fmt::Debug for Process {

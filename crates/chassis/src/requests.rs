@@ -150,3 +150,114 @@ fn hexadecimal(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use vault::Key;
+
+    use super::*;
+    use crate::{Callers, Database};
+
+    const ADA: &str = "spiffe://vow.local/person/ada";
+    const BEN: &str = "spiffe://vow.local/person/ben";
+
+    fn caller(id: &str, tenant: &str) -> Caller {
+        let table = format!(
+            "[[caller]]\nid = \"{id}\"\nkind = \"person\"\ntenants = [\"*\"]\nmethods = [\"a/b\"]"
+        );
+        let callers = Callers::parse(&table).expect("the table is sound");
+        let tenant = Tenant::parse(tenant).expect("a name");
+        callers.admit(id, tenant, "a/b").expect("it is listed")
+    }
+
+    async fn new_database(folder: &TempDir) -> Database {
+        let url = format!("sqlite://{}", folder.path().join("it.db").display());
+        Database::open(&url.into(), &[MIGRATION], "migrations")
+            .await
+            .expect("a new file")
+    }
+
+    #[tokio::test]
+    async fn the_same_request_gets_the_same_answer_and_other_content_is_refused() {
+        let folder = TempDir::new().expect("a folder");
+        let database = new_database(&folder).await;
+        let index = BlindIndex::new(Key::generate());
+        let key = |id: &str, tenant: &str, method: &str, request: &str, content: &[u8]| {
+            RequestKey::new(&caller(id, tenant), method, request, &index, content)
+                .expect("the id is good")
+        };
+        let first = key(ADA, "default", "Collect", "1", b"content");
+        assert_eq!(
+            replay(database.read(), &first).await.expect("it works"),
+            None
+        );
+        let transaction = database.begin().await.expect("nobody else writes");
+        remember(&transaction, &first, b"answer", 5)
+            .await
+            .expect("it is new");
+        transaction.commit().await.expect("the disk takes it");
+
+        let answer = Some(b"answer".to_vec());
+        assert_eq!(
+            replay(database.read(), &first).await.expect("it works"),
+            answer
+        );
+        for other in [
+            key(BEN, "default", "Collect", "1", b"content"),
+            key(ADA, "other", "Collect", "1", b"content"),
+            key(ADA, "default", "Collect", "2", b"content"),
+        ] {
+            assert_eq!(
+                replay(database.read(), &other).await.expect("it works"),
+                None
+            );
+        }
+        for conflict in [
+            key(ADA, "default", "Collect", "1", b"other"),
+            key(ADA, "default", "Reveal", "1", b"content"),
+        ] {
+            let refused = replay(database.read(), &conflict).await;
+            assert!(matches!(refused, Err(RequestError::Conflict)));
+        }
+        remember(database.write(), &first, b"answer", 5)
+            .await
+            .expect_err("it is there");
+    }
+
+    #[tokio::test]
+    async fn old_requests_are_forgotten() {
+        let folder = TempDir::new().expect("a folder");
+        let database = new_database(&folder).await;
+        let index = BlindIndex::new(Key::generate());
+        let key = RequestKey::new(&caller(ADA, "default"), "Collect", "1", &index, b"");
+        let key = key.expect("the id is good");
+        remember(database.write(), &key, b"answer", 5)
+            .await
+            .expect("it is new");
+        for (before, kept) in [(5, true), (6, false)] {
+            sweep(database.write(), before).await.expect("it works");
+            let answer = replay(database.read(), &key).await.expect("it works");
+            assert_eq!(answer.is_some(), kept, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_has_1_to_128_bytes() {
+        let index = BlindIndex::new(Key::generate());
+        for (length, is_id) in [(0, false), (1, true), (128, true), (129, false)] {
+            let key = RequestKey::new(&caller(ADA, "a"), "m", &"x".repeat(length), &index, b"");
+            assert_eq!(key.is_ok(), is_id, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_key_does_not_hold_what_was_sent() {
+        let index = BlindIndex::new(Key::generate());
+        let key = RequestKey::new(&caller(ADA, "a"), "m", "canary", &index, b"canary");
+        let key = key.expect("the id is good");
+        let contains = |bytes: &[u8]| bytes.windows(6).any(|it| it == b"canary");
+        assert!(!contains(&key.request) && !contains(&key.content));
+        assert_ne!(key.content, Sha256::digest(b"canary").to_vec());
+    }
+}

@@ -62,16 +62,17 @@ impl Service<Request<Body>> for Connection {
         let deadline = Instant::now() + limit;
         let answer = self.channel.call(request);
         Box::pin(async move {
-            let answer = match timeout_at(deadline, answer).await {
-                // The channel keeps the same limit and would call it a cancellation.
-                Err(_) => Ok(too_late()),
-                Ok(Err(_)) if Instant::now() >= deadline => Ok(too_late()),
-                Ok(answer) => answer,
+            let response = match timeout_at(deadline, answer).await {
+                Ok(Ok(response)) => response,
+                // The channel keeps the same limit, and would call it a cancellation.
+                Ok(Err(_)) if Instant::now() >= deadline => too_late(),
+                Ok(Err(_)) => unreachable_peer(),
+                Err(_) => too_late(),
             };
             if let Some(span) = span {
-                span.end(&answer);
+                span.end(&response);
             }
-            answer
+            Ok(response)
         })
     }
 }
@@ -110,6 +111,12 @@ fn annotate(headers: &mut HeaderMap, limit: Duration, trace: Option<SpanContext>
 
 fn too_late() -> Response<Body> {
     Status::deadline_exceeded("the peer did not answer in time").into_http()
+}
+
+/// However a connection fails, refused, reset or turned away at the handshake: for the caller the
+/// peer is not there. The transport would call some of these unknown.
+fn unreachable_peer() -> Response<Body> {
+    Status::unavailable("the peer cannot be reached").into_http()
 }
 
 #[cfg(test)]

@@ -36,11 +36,8 @@ impl ClientSpan {
     }
 
     /// Ends the span with what the peer answered: its code, and never its words.
-    pub(crate) fn end<B, E>(mut self, answer: &Result<Response<B>, E>) {
-        let code = match answer {
-            Ok(response) => grpc_code(response),
-            Err(_) => tonic::Code::Unavailable as i64,
-        };
+    pub(crate) fn end<B>(mut self, response: &Response<B>) {
+        let code = grpc_code(response);
         self.0
             .set_attribute(KeyValue::new("rpc.grpc.status_code", code));
         if code != 0 {

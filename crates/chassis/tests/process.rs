@@ -1,0 +1,304 @@
+//! A process through its front door: real certificates, real ports, the health service and reflection.
+
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+use chassis::{Config, Process, Stop};
+use client::{Connection, Material};
+use proto::consent::{CheckRequest, WatchRequest, consent_service_client::ConsentServiceClient};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinHandle,
+};
+use tonic::{Code, service::Routes};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+const SHOP: &str = "spiffe://vow.local/workload/shop";
+const SERVICE: &str = "vow.consent.v1.ConsentService";
+
+/// An authority that signs certificates.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A running process with nothing in it but what every process has.
+struct Running {
+    _folder: TempDir,
+    authority: Authority,
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    stop: Stop,
+    served: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Authority {
+            pem,
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// Material for a peer of this name, which believes `believed`.
+    fn material(&self, spiffe_id: Option<&str>, believed: &Authority) -> Material {
+        let names = vec!["127.0.0.1".to_owned()];
+        let mut params = CertificateParams::new(names).expect("a name");
+        if let Some(id) = spiffe_id {
+            params
+                .subject_alt_names
+                .push(SanType::URI(id.try_into().expect("ASCII")));
+        }
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Material {
+            certificate_pem: certificate.pem().into_bytes(),
+            key_pem: key.serialize_pem().into_bytes(),
+            authority_pem: believed.pem.clone().into_bytes(),
+        }
+    }
+}
+
+impl Running {
+    async fn start() -> Running {
+        let folder = TempDir::new().expect("a folder");
+        let authority = Authority::new();
+        let own = authority.material(Some("spiffe://vow.local/workload/consent"), &authority);
+        let write = |name: &str, bytes: &[u8]| -> PathBuf {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).expect("the folder can be written");
+            path
+        };
+        let callers = format!(
+            "[[caller]]\nid = \"{SHOP}\"\nkind = \"workload\"\ntenants = [\"default\"]\n\
+             methods = [\"{SERVICE}/Check\"]\n"
+        );
+        let any_port = "127.0.0.1:0".parse().expect("an address");
+        let config = Config {
+            listen: any_port,
+            admin_listen: any_port,
+            database_url: format!("sqlite://{}", folder.path().join("it.db").display()).into(),
+            keys_database_url: None,
+            tls_certificate: write("certificate.pem", &own.certificate_pem),
+            tls_key: write("certificate.key", &own.key_pem),
+            tls_authority: write("ca.pem", &own.authority_pem),
+            callers: write("callers.toml", callers.as_bytes()),
+            key_encryption_keys: folder.path().join("none"),
+            grace_period_seconds: 20,
+        };
+        let stop = Stop::new();
+        let process = Process::open("consent", config, stop.clone()).expect("the material is good");
+        let address = process.local_addr().expect("it is bound");
+        let admin_address = process.admin_addr().expect("it is bound");
+        let mut ready = process.ready();
+        let served = tokio::spawn(process.serve(Routes::default(), &[SERVICE]));
+        ready.wait_for(|it| *it).await.expect("the process runs");
+        Running {
+            _folder: folder,
+            authority,
+            address,
+            admin_address,
+            stop,
+            served,
+        }
+    }
+
+    fn connect(&self, material: &Material) -> Connection {
+        client::connect(&format!("https://{}", self.address), material).expect("good material")
+    }
+
+    fn shop(&self) -> Connection {
+        self.connect(&self.authority.material(Some(SHOP), &self.authority))
+    }
+
+    async fn admin(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.admin_address)
+            .await
+            .expect("it is bound");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it reads");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .await
+            .expect("it answers");
+        answer
+    }
+}
+
+fn health_of(service: &str) -> HealthCheckRequest {
+    HealthCheckRequest {
+        service: service.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_known_peer_is_answered_and_counted() {
+    let running = Running::start().await;
+    let mut health = HealthClient::new(running.shop());
+    for service in [SERVICE, ""] {
+        let answer = health
+            .check(health_of(service))
+            .await
+            .expect("it answers")
+            .into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving);
+    }
+    let mut consent = ConsentServiceClient::new(running.shop());
+    let unimplemented = consent.check(CheckRequest::default());
+    assert_eq!(
+        unimplemented.await.expect_err("nobody serves it").code(),
+        Code::Unimplemented
+    );
+
+    let metrics = running.admin("/metrics").await;
+    let counted = "rpc_server_calls_total{service=\"grpc.health.v1.Health\",method=\"Check\",\
+                   code=\"OK\"} 2";
+    assert!(metrics.contains(counted), "{metrics}");
+    assert!(
+        metrics.contains("method=\"Check\",code=\"UNIMPLEMENTED\"} 1"),
+        "{metrics}"
+    );
+    for path in ["/livez", "/readyz"] {
+        assert!(
+            running.admin(path).await.starts_with("HTTP/1.1 200"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_call_is_refused_with_the_reason() {
+    let running = Running::start().await;
+    let authority = &running.authority;
+    let stranger = authority.material(Some("spiffe://vow.local/workload/stranger"), authority);
+    let nameless = authority.material(None, authority);
+
+    let refused = HealthClient::new(running.connect(&stranger))
+        .check(health_of(""))
+        .await;
+    let refused = refused.expect_err("it is not in the table");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let info = client::error_info(&refused).expect("every refusal has one");
+    assert_eq!(
+        (info.reason.as_str(), info.domain.as_str()),
+        ("CALLER_NOT_ALLOWED", "consent")
+    );
+    assert_eq!(info.metadata["what"], "caller");
+
+    let refused = HealthClient::new(running.connect(&nameless))
+        .check(health_of(""))
+        .await;
+    let refused = refused.expect_err("its certificate names nobody");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(
+        client::reason(&refused).as_deref(),
+        Some("PEER_UNIDENTIFIED")
+    );
+
+    let refused = ConsentServiceClient::new(running.shop())
+        .watch(WatchRequest::default())
+        .await;
+    let refused = refused.expect_err("the shop may only check");
+    assert_eq!(
+        client::error_info(&refused).expect("one").metadata["what"],
+        "method"
+    );
+
+    for (tenant, code, reason) in [
+        ("other", Code::PermissionDenied, "CALLER_NOT_ALLOWED"),
+        ("Not a tenant", Code::InvalidArgument, "TENANT_INVALID"),
+    ] {
+        let request = client::request(tenant, health_of(""));
+        let refused = HealthClient::new(running.shop()).check(request).await;
+        let refused = refused.expect_err("the shop may act for the default tenant only");
+        assert_eq!(
+            (refused.code(), client::reason(&refused)),
+            (code, Some(reason.to_owned()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_past_the_handshake_without_a_certificate_of_the_authority() {
+    let running = Running::start().await;
+    let foreign = Authority::new();
+    // It believes our authority, and ours does not believe it.
+    let material = foreign.material(Some(SHOP), &running.authority);
+    let refused = HealthClient::new(running.connect(&material))
+        .check(health_of(""))
+        .await;
+    assert_eq!(
+        refused.expect_err("a foreign certificate").code(),
+        Code::Unavailable
+    );
+
+    // Ours believes it, and it does not believe our authority.
+    let material = running.authority.material(Some(SHOP), &foreign);
+    let refused = HealthClient::new(running.connect(&material))
+        .check(health_of(""))
+        .await;
+    assert_eq!(
+        refused.expect_err("a foreign service").code(),
+        Code::Unavailable
+    );
+
+    let mut plaintext = TcpStream::connect(running.address)
+        .await
+        .expect("the port is open");
+    plaintext
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .await
+        .expect("it is sent");
+    let mut answer = Vec::new();
+    // The server may reset the connection, which is an answer too.
+    let _ = plaintext.read_to_end(&mut answer).await;
+    assert!(
+        !answer.starts_with(b"\0"),
+        "no HTTP/2 frame comes back in plaintext"
+    );
+    assert!(client::connect("http://127.0.0.1:1", &material).is_err());
+}
+
+#[tokio::test]
+async fn a_stopped_process_ends_and_leaves_its_port() {
+    let running = Running::start().await;
+    let mut health = HealthClient::new(running.shop());
+    health.check(health_of("")).await.expect("it answers");
+    let mut watched = health
+        .watch(health_of(SERVICE))
+        .await
+        .expect("it answers")
+        .into_inner();
+    let first = watched
+        .message()
+        .await
+        .expect("it streams")
+        .expect("the state of now");
+    assert_eq!(first.status(), ServingStatus::Serving);
+    running.stop.request();
+    let last = watched
+        .message()
+        .await
+        .expect("it streams")
+        .expect("the state has changed");
+    assert_eq!(last.status(), ServingStatus::NotServing);
+    drop((watched, health));
+    let served = tokio::time::timeout(Duration::from_secs(15), running.served).await;
+    served
+        .expect("in time")
+        .expect("no panic")
+        .expect("it ends well");
+    assert!(TcpStream::connect(running.address).await.is_err());
+}
