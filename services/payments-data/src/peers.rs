@@ -7,6 +7,7 @@ use proto::disclosure_audit::{
     disclosure_audit_service_client::DisclosureAuditServiceClient, record_outcome::Outcome,
     record_request::Event,
 };
+use uuid::Uuid;
 
 use crate::{error::Error, order::Order, release::Release};
 
@@ -64,13 +65,19 @@ pub(crate) async fn record_destroyed(
             return Err(Error::PeerUnavailable);
         }
     };
-    let recorded = |outcome: &log::RecordOutcome| match &outcome.outcome {
-        Some(Outcome::Recorded(entry)) => !entry.entry_id.is_empty(),
-        _ => false,
-    };
-    match outcomes.len() == orders.len() && outcomes.iter().all(recorded) {
+    match outcomes.len() == orders.len() && outcomes.iter().all(is_recorded) {
         true => Ok(()),
         false => Err(Error::PeerUnavailable),
+    }
+}
+
+/// An entry has an id. An answer without one is some other server's.
+fn is_recorded(outcome: &log::RecordOutcome) -> bool {
+    match &outcome.outcome {
+        Some(Outcome::Recorded(entry)) => {
+            Uuid::parse_str(&entry.entry_id).is_ok_and(|id| !id.is_nil())
+        }
+        Some(Outcome::Refused(_)) | None => false,
     }
 }
 
