@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use chassis::{Config, Process, Stop};
+use chassis::{Config, Process, Stop, Tenant};
 use client::{Connection, Material};
 use proto::consent::{CheckRequest, WatchRequest, consent_service_client::ConsentServiceClient};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
@@ -16,6 +16,7 @@ use tonic::{Code, service::Routes};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use vault::{FileKeySource, Key, KeyEncryptionKey};
 
 const SHOP: &str = "spiffe://vow.local/workload/shop";
 const SERVICE: &str = "vow.consent.v1.ConsentService";
@@ -81,6 +82,7 @@ impl Running {
             "[[caller]]\nid = \"{SHOP}\"\nkind = \"workload\"\ntenants = [\"default\"]\n\
              methods = [\"{SERVICE}/Check\"]\n"
         );
+        let wrapping = KeyEncryptionKey::new("1", Key::generate());
         let any_port = "127.0.0.1:0".parse().expect("an address");
         let config = Config {
             listen: any_port,
@@ -91,7 +93,7 @@ impl Running {
             tls_key: write("certificate.key", &own.key_pem),
             tls_authority: write("ca.pem", &own.authority_pem),
             callers: write("callers.toml", callers.as_bytes()),
-            key_encryption_keys: folder.path().join("none"),
+            key_encryption_keys: write("keys", FileKeySource::line(&wrapping).expose()),
             grace_period_seconds: 20,
         };
         let stop = Stop::new();
@@ -99,7 +101,7 @@ impl Running {
         let address = process.local_addr().expect("it is bound");
         let admin_address = process.admin_addr().expect("it is bound");
         let mut ready = process.ready();
-        let served = tokio::spawn(process.serve(Routes::default(), &[SERVICE]));
+        let served = tokio::spawn(run(process));
         ready.wait_for(|it| *it).await.expect("the process runs");
         Running {
             _folder: folder,
@@ -135,6 +137,17 @@ impl Running {
             .expect("it answers");
         answer
     }
+}
+
+/// What a service does.
+async fn run(process: Process) -> anyhow::Result<()> {
+    process.database(&[chassis::requests::MIGRATION]).await?;
+    process
+        .key_store()
+        .await?
+        .tenant_key(&Tenant::default())
+        .await?;
+    process.serve(Routes::default(), &[SERVICE]).await
 }
 
 fn health_of(service: &str) -> HealthCheckRequest {

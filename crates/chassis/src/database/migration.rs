@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use sqlx::{
     SqlSafeStr,
-    migrate::{Migration as Step, MigrationType, Migrator},
+    migrate::{Migrate, Migration as Step, MigrationType, Migrator},
 };
+
+use super::DatabaseError;
 
 /// One step of a schema. Once shipped it is never edited: a checksum finds out.
 #[derive(Clone, Copy, Debug)]
@@ -34,4 +36,14 @@ pub(super) fn migrator(migrations: &[Migration], table: &str) -> Migrator {
     // A replica of the version before must be able to restart while this one is rolled out.
     migrator.set_ignore_missing(true);
     migrator
+}
+
+/// Applies what is not applied yet, after comparing what is with its checksum.
+pub(super) async fn run(
+    migrator: &Migrator,
+    connection: &mut impl Migrate,
+) -> Result<(), DatabaseError> {
+    // Not `Migrator::run`: its generic bounds keep the future from being sent between threads.
+    let migrated = migrator.run_direct(None, connection, false).await;
+    migrated.map_err(DatabaseError::Migrate)
 }

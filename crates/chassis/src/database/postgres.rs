@@ -9,7 +9,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{ACQUIRE_TIMEOUT, Database, DatabaseError};
+use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, migration};
 
 /// Per process and set of tables; with four services and their keys still far below the server's
 /// default of 100.
@@ -52,8 +52,8 @@ async fn migrate(options: &PgConnectOptions, migrator: &Migrator) -> Result<(), 
         .await
         .unwrap_or(Err(Error::PoolTimedOut))
         .map_err(DatabaseError::Connect)?;
-    let migrated = migrator.run(&mut connection).await;
+    let migrated = migration::run(migrator, &mut connection).await;
     // What could fail here is saying goodbye; the connection ends either way.
     let _ = connection.close().await;
-    migrated.map_err(DatabaseError::Migrate)
+    migrated
 }

@@ -20,7 +20,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{ACQUIRE_TIMEOUT, Database, DatabaseError};
+use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, migration};
 
 const READERS: u32 = 4;
 /// The writer is alone and never waits; readers wait only while the log is being emptied.
@@ -41,10 +41,9 @@ pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, Dat
     private(file).map_err(DatabaseError::File)?;
 
     let writer = pool(options.clone(), 1).await?;
-    migrator
-        .run(&writer)
-        .await
-        .map_err(DatabaseError::Migrate)?;
+    let mut connection = writer.acquire().await.map_err(DatabaseError::Connect)?;
+    migration::run(migrator, &mut *connection).await?;
+    drop(connection);
     let reader = pool(options.pragma("query_only", "ON"), READERS).await?;
     Ok(Database {
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
