@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
-use chassis::{Batcher, KeyStore, RequestKey, Tenant, now_ms};
-use tokio::sync::Semaphore;
+use chassis::{BatchError, Batcher, KeyStore, RequestKey, Tenant, now_ms};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -24,10 +24,18 @@ const EVENTS_MAX: usize = 8_192;
 
 type Outcomes = Vec<Result<Recorded, Error>>;
 
+/// The events of one call, with the room they take until they are answered.
+struct Call {
+    candidates: Vec<Candidate>,
+    /// Held by the events and not by whoever waits: a caller that gives up does not take its
+    /// events back.
+    room: OwnedSemaphorePermit,
+}
+
 /// The way into the log, shared by all calls: while one batch commits, the next one forms.
 #[derive(Clone)]
 pub(crate) struct Recorder {
-    batcher: Batcher<Vec<Candidate>, Outcomes>,
+    batcher: Batcher<Call, Outcomes>,
     room: Arc<Semaphore>,
 }
 
@@ -44,14 +52,13 @@ impl Recorder {
     /// Answers when every event is durable and has its place, or was refused; in their order.
     pub(crate) async fn record(&self, candidates: Vec<Candidate>) -> Result<Outcomes, Error> {
         let count = u32::try_from(candidates.len()).map_err(|_| Error::Overloaded)?;
-        let _room = self
-            .room
-            .try_acquire_many(count)
-            .map_err(|_| Error::Overloaded)?;
-        self.batcher
-            .submit(candidates)
-            .await
-            .map_err(|_| Error::Overloaded)
+        let room = self.room.clone().try_acquire_many_owned(count);
+        let room = room.map_err(|_| Error::Overloaded)?;
+        let answered = self.batcher.submit(Call { candidates, room }).await;
+        answered.map_err(|error| match error {
+            BatchError::Full => Error::Overloaded,
+            BatchError::Stopped => Error::LogUnavailable,
+        })
     }
 
     /// Records one event.
@@ -65,10 +72,12 @@ async fn commit(
     store: Arc<Store>,
     key_store: KeyStore,
     metrics: Metrics,
-    calls: Vec<Vec<Candidate>>,
+    calls: Vec<Call>,
 ) -> Vec<Outcomes> {
-    let counts: Vec<_> = calls.iter().map(Vec::len).collect();
-    let batch: Vec<_> = calls.into_iter().flatten().collect();
+    let counts: Vec<_> = calls.iter().map(|it| it.candidates.len()).collect();
+    let (candidates, _rooms): (Vec<_>, Vec<_>) =
+        calls.into_iter().map(|it| (it.candidates, it.room)).unzip();
+    let batch: Vec<_> = candidates.into_iter().flatten().collect();
     let outcomes = match append(&store, &key_store, &batch).await {
         Ok(outcomes) => outcomes,
         Err(error) => vec![Err(error); batch.len()],

@@ -25,8 +25,9 @@ pub(super) async fn receipt(api: &Api, tenant: &Tenant, id: Uuid) -> Result<Stri
         .entry(tenant, id)
         .await?
         .ok_or(Error::EntryUnknown)?;
-    let opening = opening(api, tenant, &stored).await?;
     covered(api, stored.index).await?;
+    // After the wait: the key may have been destroyed during it.
+    let opening = opening(api, tenant, &stored).await?;
     let material = api.store.proof_material(stored.index).await?;
     let (checkpoint, tiles) = material.ok_or(Error::CheckpointPending)?;
     receipt::receipt(stored.entry, opening, stored.index, &checkpoint, |id| {
