@@ -1,6 +1,6 @@
 //! `vow migrate`: one service's databases, brought to this version ahead of a start.
 
-use chassis::{Stop, Telemetry};
+use chassis::Telemetry;
 use tokio::runtime::Runtime;
 
 use crate::{say::say, serve::Service};
@@ -17,10 +17,8 @@ pub struct Args {
 /// Runs `vow migrate`.
 pub fn run(args: Args) -> anyhow::Result<()> {
     Runtime::new()?.block_on(async {
-        let telemetry = Telemetry::start(args.service.name())?;
-        let migrated = args.service.migrate(Stop::new()).await;
-        telemetry.shutdown().await;
-        migrated?;
+        Telemetry::start(args.service.name())?;
+        args.service.migrate().await?;
         say!("the databases of {} are at this version", args.service.name());
         Ok(())
     })

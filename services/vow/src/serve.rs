@@ -1,6 +1,6 @@
 //! `vow serve`: one service, with material that somebody else made.
 
-use chassis::{Process, Stop, Telemetry};
+use chassis::{Migration, Process, Stop, Telemetry};
 use tokio::runtime::Runtime;
 
 /// Starts one service. Every flag can be given by the environment variable named beside it.
@@ -26,14 +26,9 @@ pub enum Service {
 /// Runs `vow serve` until a signal stops it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     Runtime::new()?.block_on(async {
-        let telemetry = Telemetry::start(args.service.name())?;
-        let stop = Stop::on_signals()?;
-        let served = match args.service.open(stop) {
-            Ok(process) => args.service.run(process).await,
-            Err(error) => Err(error),
-        };
-        telemetry.shutdown().await;
-        served
+        Telemetry::start(args.service.name())?;
+        let process = args.service.open(Stop::on_signals()?)?;
+        args.service.run(process).await
     })
 }
 
@@ -61,6 +56,17 @@ impl Service {
             Service::PaymentsData(config) => payments_data::run(*config, process).await,
             Service::Identity(config) => identity::run(*config, process).await,
         }
+    }
+
+    /// Brings the databases to this version.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let migrations: &[Migration] = match self {
+            Service::DisclosureAudit(_) => &disclosure_audit::MIGRATIONS,
+            Service::Consent(_) => &consent::MIGRATIONS,
+            Service::PaymentsData(_) => &payments_data::MIGRATIONS,
+            Service::Identity(_) => &identity::MIGRATIONS,
+        };
+        chassis::migrate(self.chassis(), migrations).await
     }
 
     fn chassis(&self) -> &chassis::Config {

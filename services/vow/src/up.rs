@@ -6,7 +6,10 @@ use anyhow::{Context, bail};
 use chassis::{DatabaseUrl, GRACE_PERIOD_SECONDS, Process, Stop, Telemetry};
 use client::{Addresses, Clients, Material};
 use proto::consent::{GetPolicyRequest, PublishPolicyRequest};
-use tokio::{runtime::Runtime, task::JoinSet};
+use tokio::{
+    runtime::{self, Runtime},
+    task::JoinSet,
+};
 use tonic::Code;
 
 use crate::{
@@ -20,6 +23,8 @@ use crate::{
 const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
 const POLICY_FILE: &str = "policies/gupshup-bots.toml";
 const TENANT: &str = "default";
+/// Long enough to use a grant at once, short enough that a stolen one is soon worth nothing.
+const GRANT_LIFETIME_SECONDS: u64 = 60;
 /// How far the admin ports lie above the gRPC ports.
 const ADMIN_PORT_OFFSET: u16 = 100;
 
@@ -57,21 +62,14 @@ pub struct Suite {
 /// Runs `vow up` until a signal stops it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     Runtime::new()?.block_on(async {
-        let telemetry = Telemetry::start("vow")?;
-        let stop = Stop::on_signals()?;
+        Telemetry::start("vow")?;
         let layout = Layout::new(&args.dir);
-        let ran = match Suite::start(&layout, &args, stop).await {
-            Ok(suite) => {
-                greet(&layout, &suite.endpoints);
-                let joined = suite.join().await;
-                // Nobody can be reached there any more.
-                let _ = std::fs::remove_file(layout.endpoints());
-                joined
-            }
-            Err(error) => Err(error),
-        };
-        telemetry.shutdown().await;
-        ran
+        let suite = Suite::start(&layout, &args, Stop::on_signals()?).await?;
+        greet(&layout, &suite.endpoints);
+        let joined = suite.join().await;
+        // Nobody can be reached there any more.
+        let _ = std::fs::remove_file(layout.endpoints());
+        joined
     })
 }
 
@@ -120,7 +118,7 @@ impl Suite {
             let config = chassis_config(layout, args, service, position);
             let process = Process::open(service, config.clone(), stop.clone())
                 .with_context(|| format!("{service} cannot start"))?;
-            endpoints.services.insert(service.to_owned(), endpoint(&process));
+            endpoints.services.insert(service.to_owned(), endpoint(&process)?);
             processes.push((service, config, process));
         }
         let mut services = JoinSet::new();
@@ -128,7 +126,7 @@ impl Suite {
         for (service, config, process) in processes {
             ready.push(process.ready());
             let service = configured(layout, &endpoints, service, config)?;
-            services.spawn(service.run(process));
+            services.spawn_blocking(move || on_a_runtime_of_its_own(service, process));
         }
         let mut suite = Self { endpoints, services, stop };
         for mut ready in ready {
@@ -155,6 +153,13 @@ impl Suite {
         }
         result
     }
+}
+
+/// One small runtime for each service costs less than one large one for all: no call wakes a
+/// thread to go on.
+fn on_a_runtime_of_its_own(service: Service, process: Process) -> anyhow::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(service.run(process))
 }
 
 /// Clients of the suite with one of the development certificates.
@@ -212,7 +217,7 @@ fn configured(
             chassis,
             grant_key: layout.signing_key(service),
             disclosure_audit,
-            grant_lifetime_seconds: consent::GRANT_LIFETIME_SECONDS,
+            grant_lifetime_seconds: GRANT_LIFETIME_SECONDS,
         })),
         payments_data::NAME => Service::PaymentsData(Box::new(payments_data::Config {
             chassis,
@@ -231,11 +236,11 @@ fn configured(
     })
 }
 
-fn endpoint(process: &Process) -> Endpoint {
-    Endpoint {
-        grpc: format!("https://localhost:{}", process.local_addr().port()),
-        admin: format!("http://localhost:{}", process.admin_addr().port()),
-    }
+fn endpoint(process: &Process) -> anyhow::Result<Endpoint> {
+    Ok(Endpoint {
+        grpc: format!("https://localhost:{}", process.local_addr()?.port()),
+        admin: format!("http://localhost:{}", process.admin_addr()?.port()),
+    })
 }
 
 /// A tenant that has a policy keeps it.

@@ -8,6 +8,8 @@ use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use anyhow::{Context, bail};
 use grant::{KeyBundle, SigningKey};
+use ledger::{NoteKey, SignatureType};
+use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use time::OffsetDateTime;
 use vault::{FileKeySource, Key, KeyEncryptionKey};
 
@@ -74,7 +76,9 @@ fn write_signing_keys(layout: &Layout) -> anyhow::Result<()> {
     write_public(&layout.grant_keys(), &KeyBundle::to_json(&bundle))?;
     let log_key = SigningKey::generate().to_pkcs8_pem();
     write_secret(&layout.signing_key(disclosure_audit::NAME), log_key.as_bytes())?;
-    let verifier = disclosure_audit::verifier_key(disclosure_audit::LOG_ORIGIN, &log_key)?;
+    let log_key = PrivatePkcs8KeyDer::from_pem_slice(log_key.as_bytes())?;
+    let log_key = NoteKey::from_pkcs8(disclosure_audit::LOG_ORIGIN, log_key.secret_pkcs8_der())?;
+    let verifier = log_key.verifier(SignatureType::Ed25519);
     write_public(&layout.log_verifier_key(), &format!("{verifier}\n"))
 }
 

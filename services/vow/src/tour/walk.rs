@@ -7,7 +7,7 @@ use client::Clients;
 use ledger::VerifierKey;
 use proto::{
     consent::{
-        AuthorizeRequest, Collect, ConsentScope, Disclose, GrantConsentRequest, Question, Source,
+        AuthorizeRequest, Collect, ConsentScope, Disclose, GetPolicyRequest, GrantConsentRequest, Question, Source,
         WithdrawConsentRequest, question::Action,
     },
     disclosure_audit::{
@@ -101,11 +101,12 @@ impl Walk {
 
     async fn register_person(&mut self) -> anyhow::Result<()> {
         chapter(2, "Ada registers at the shop");
+        let accepted_policy_version = self.current_policy_version().await?;
         let request = self.shop.request(RegisterSubjectRequest {
             request_id: new_id(),
             region: "US".into(),
             age_band: proto::consent::AgeBand::Adult.into(),
-            accepted_policy_version: up::current_policy_version(&mut self.shop).await?,
+            accepted_policy_version,
         });
         self.subject = self.shop.identity.register_subject(request).await?.into_inner().subject_id;
         fact("she is a random number to every service; her age is kept as a band");
@@ -291,6 +292,12 @@ impl Walk {
 
 /// The calls the chapters are made of.
 impl Walk {
+    async fn current_policy_version(&mut self) -> anyhow::Result<String> {
+        let request = self.shop.request(GetPolicyRequest::default());
+        let current = self.shop.consent.get_policy(request).await?.into_inner().version;
+        Ok(current.context("a policy is published")?.policy_version)
+    }
+
     async fn ask(&mut self, question: Question) -> Result<(String, Vec<String>), tonic::Status> {
         let request = AuthorizeRequest { question: Some(question), at_least_as_fresh: 0 };
         let answer = self.shop.consent.authorize(self.shop.request(request)).await?.into_inner();
