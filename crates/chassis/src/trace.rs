@@ -44,15 +44,22 @@ pub(crate) enum CallSpan {
 impl Tracing {
     /// Reads the standard `OTEL_*` variables. Needs a running tokio runtime.
     pub(crate) fn start(service: &'static str) -> anyhow::Result<Tracing> {
+        let exporter = match ENDPOINTS.iter().any(|it| env::var_os(it).is_some()) {
+            true => Some(SpanExporter::builder().with_tonic().build()?),
+            false => None,
+        };
+        Ok(Tracing::new(service, exporter))
+    }
+
+    fn new(service: &'static str, exporter: Option<SpanExporter>) -> Tracing {
         let resource = Resource::builder().with_service_name(service).build();
         let builder = SdkTracerProvider::builder().with_resource(resource);
-        let provider = match ENDPOINTS.iter().any(|it| env::var_os(it).is_some()) {
-            true => builder.with_batch_exporter(SpanExporter::builder().with_tonic().build()?),
-            false => builder.with_sampler(Sampler::AlwaysOff),
+        let provider = match exporter {
+            Some(exporter) => builder.with_batch_exporter(exporter).build(),
+            None => builder.with_sampler(Sampler::AlwaysOff).build(),
         };
-        let provider = provider.build();
         let tracer = Arc::new(BoxedTracer::new(Box::new(provider.tracer("vow"))));
-        Ok(Tracing { provider, tracer })
+        Tracing { provider, tracer }
     }
 
     /// The span of a call that comes with these headers.
@@ -123,4 +130,108 @@ fn is_our_fault(code: Code) -> bool {
             | Code::Unavailable
             | Code::DataLoss
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use client::context::{self, CallContext};
+    use opentelemetry_otlp::WithExportConfig;
+    use opentelemetry_proto::tonic::{
+        collector::trace::v1::{
+            ExportTraceServiceRequest, ExportTraceServiceResponse,
+            trace_service_server::{TraceService, TraceServiceServer},
+        },
+        trace::v1::Span as ExportedSpan,
+    };
+    use tokio::{net::TcpListener, sync::mpsc};
+    use tokio_stream::wrappers::TcpListenerStream;
+    use tonic::{Request, Response, Status, transport::Server};
+
+    use super::*;
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    /// A collector that passes on what it gets.
+    struct Collector(mpsc::UnboundedSender<ExportTraceServiceRequest>);
+
+    #[tonic::async_trait]
+    impl TraceService for Collector {
+        async fn export(
+            &self,
+            request: Request<ExportTraceServiceRequest>,
+        ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+            self.0.send(request.into_inner()).expect("the test waits");
+            Ok(Response::new(ExportTraceServiceResponse::default()))
+        }
+    }
+
+    fn headers(flags: &str) -> HeaderMap {
+        let header = format!("00-{TRACE}-00f067aa0ba902b7-{flags}");
+        HeaderMap::from_iter([(
+            traceparent::HEADER.parse().expect("a name"),
+            header.parse().expect("a value"),
+        )])
+    }
+
+    fn hexadecimal(bytes: &[u8]) -> String {
+        bytes.iter().map(|it| format!("{it:02x}")).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_sampled_call_arrives_at_the_collector_below_its_caller() {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
+        let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let (sender, mut exported) = mpsc::unbounded_channel();
+        let server = Server::builder().add_service(TraceServiceServer::new(Collector(sender)));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let exporter = SpanExporter::builder()
+            .with_tonic()
+            .with_endpoint(endpoint)
+            .build();
+        let tracing = Tracing::new("consent", Some(exporter.expect("an endpoint")));
+
+        let check = Method::at("/vow.consent.v1.ConsentService/Check");
+        tracing.call(check, &headers("00")).end(Code::Ok);
+        tracing.call(check, &headers("01")).end(Code::Internal);
+        tracing.stop().await;
+
+        let request = exported.recv().await.expect("it was flushed");
+        let resource = format!("{:?}", request.resource_spans[0].resource);
+        assert!(resource.contains("\"consent\""), "{resource}");
+        let spans: Vec<&ExportedSpan> = request.resource_spans[0]
+            .scope_spans
+            .iter()
+            .flat_map(|it| &it.spans)
+            .collect();
+        let [span] = spans.as_slice() else {
+            panic!("only the sampled call has a span")
+        };
+        assert_eq!(span.name, "vow.consent.v1.ConsentService/Check");
+        assert_eq!(hexadecimal(&span.trace_id), TRACE);
+        assert_eq!(hexadecimal(&span.parent_span_id), "00f067aa0ba902b7");
+    }
+
+    #[tokio::test]
+    async fn without_a_collector_calls_still_have_trace_ids() {
+        let tracing = Tracing::new("consent", None);
+        let check = Method::at("/vow.consent.v1.ConsentService/Check");
+        for (headers, trace_id) in [
+            (headers("00"), Some(TRACE.to_owned())),
+            (headers("01"), Some(TRACE.to_owned())),
+            (HeaderMap::new(), None),
+        ] {
+            let span = tracing.call(check, &headers).context();
+            assert!(span.is_valid() && !span.is_sampled());
+            let call = CallContext {
+                deadline: None,
+                span,
+                tracer: tracing.tracer.clone(),
+            };
+            let logged = context::scope(call, async { context::trace_id() }).await;
+            assert!(logged.is_some());
+            assert!(trace_id.is_none() || logged == trace_id);
+        }
+    }
 }
