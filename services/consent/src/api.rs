@@ -25,8 +25,7 @@ use crate::{
     metrics::Metrics,
     outbox::Outbox,
     peers::DisclosureAudit,
-    store::{self, Store, Write},
-    writer::Writer,
+    store::{self, Store, Write, Writer},
 };
 
 /// What the calls are answered with.

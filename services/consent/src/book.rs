@@ -360,46 +360,13 @@ impl Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::subject::AgeBand;
+    use crate::store::fixture::{GIVE, choose, enrol, publish};
 
     const ANN: Uuid = Uuid::from_u128(1);
     const RECORD: Uuid = Uuid::from_u128(77);
 
     fn book() -> Book {
         Book::open("default", 10, 5_000)
-    }
-
-    fn publish(text: &str) -> Wish {
-        Wish::Publish {
-            text: text.to_owned(),
-            digest: [text.len() as u8; 32],
-        }
-    }
-
-    fn enrol(region: &str) -> Wish {
-        Wish::Enrol {
-            subject: ANN,
-            facts: Facts {
-                region: region.to_owned(),
-                age_band: AgeBand::Adult,
-                accepted: None,
-            },
-        }
-    }
-
-    fn choose(choice: Choice) -> Wish {
-        Wish::Choose {
-            scope: Scope {
-                subject: ANN,
-                purpose: "marketing.communications.email".to_owned(),
-                recipient: Some("mailer".to_owned()),
-            },
-            choice,
-            policy: PolicyName {
-                tenant: "default".to_owned(),
-                number: 1,
-            },
-        }
     }
 
     /// The revision each wish was answered with, or its refusal.
@@ -415,14 +382,14 @@ mod tests {
             publish("a"),
             publish("a"),
             publish("bb"),
-            enrol("US"),
-            enrol("US"),
-            enrol("DE"),
-            choose(Choice::Give { expires_at: None }),
+            enrol(ANN, "US"),
+            enrol(ANN, "US"),
+            enrol(ANN, "DE"),
+            choose(ANN, GIVE),
             Wish::Quarantine { subject: ANN },
             Wish::Quarantine { subject: ANN },
-            choose(Choice::Refuse),
-            choose(Choice::Withdraw),
+            choose(ANN, Choice::Refuse),
+            choose(ANN, Choice::Withdraw),
             Wish::Quarantine {
                 subject: Uuid::from_u128(2),
             },
@@ -453,9 +420,9 @@ mod tests {
     fn quarantine_and_withdrawal_restrict_and_consent_does_not() {
         let mut book = book();
         let wishes = vec![
-            enrol("US"),
-            choose(Choice::Give { expires_at: None }),
-            choose(Choice::Withdraw),
+            enrol(ANN, "US"),
+            choose(ANN, GIVE),
+            choose(ANN, Choice::Withdraw),
             Wish::Quarantine { subject: ANN },
         ];
         fulfil(&mut book, wishes);
@@ -472,11 +439,14 @@ mod tests {
     fn a_consent_has_to_end_later_than_it_begins() {
         let mut book = book();
         let until = |at| {
-            choose(Choice::Give {
-                expires_at: Some(at),
-            })
+            choose(
+                ANN,
+                Choice::Give {
+                    expires_at: Some(at),
+                },
+            )
         };
-        let wishes = vec![enrol("US"), until(5_000), until(5_001)];
+        let wishes = vec![enrol(ANN, "US"), until(5_000), until(5_001)];
         assert_eq!(
             fulfil(&mut book, wishes),
             [Ok(11), Err(Error::Invalid("expires_at")), Ok(12)]
@@ -488,7 +458,7 @@ mod tests {
         let mut book = book();
         fulfil(
             &mut book,
-            vec![publish("a"), enrol("US"), choose(Choice::Refuse)],
+            vec![publish("a"), enrol(ANN, "US"), choose(ANN, Choice::Refuse)],
         );
         let evidence = &book.entries.evidence;
         let seen: Vec<_> = evidence.iter().map(|it| (it.revision, it.id)).collect();
@@ -522,10 +492,10 @@ mod tests {
         let mut before = book();
         let wishes = vec![
             forget(),
-            enrol("US"),
+            enrol(ANN, "US"),
             forget(),
             Wish::Quarantine { subject: ANN },
-            choose(Choice::Withdraw),
+            choose(ANN, Choice::Withdraw),
             forget(),
         ];
         assert_eq!(

@@ -144,3 +144,116 @@ impl Follower {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chassis::Tenant;
+    use tokio::task::JoinSet;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        store::{
+            Writer,
+            fixture::{GIVE, Portal, choose, enrol, store},
+        },
+        watch::{From, Message, watch},
+    };
+
+    const PERSONS: u128 = 60;
+
+    #[tokio::test]
+    async fn a_follower_of_concurrent_writers_misses_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let opened = Follower::open(store.clone(), Metrics::default()).await;
+        let follower = Arc::new(opened.unwrap());
+        let following = follower.clone();
+        let running = tokio::spawn(async move { following.run().await });
+        let tenant = "default".to_owned();
+        let watching = watch(
+            follower.clone(),
+            store.clone(),
+            tenant,
+            From::Now,
+            std::future::pending(),
+        );
+        let mut messages = watching.await.unwrap();
+        assert_eq!(messages.recv().await, Some(Ok(Message::Start(0))));
+
+        let writer = Arc::new(Writer::start(store.clone()));
+        let mut writers = JoinSet::new();
+        for (person, tenant) in (1..=PERSONS).flat_map(|it| [(it, "default"), (it, "other")]) {
+            let writer = writer.clone();
+            writers.spawn(async move {
+                let (portal, person) = (Portal::new(tenant), Uuid::from_u128(person));
+                let tenant = Tenant::parse(tenant).unwrap();
+                for wish in [enrol(person, "US"), choose(person, GIVE)] {
+                    writer.write(&tenant, portal.once(wish)).await.unwrap();
+                }
+            });
+        }
+        for expected in 1..=2 * PERSONS as u64 {
+            match messages.recv().await {
+                Some(Ok(Message::Change(change))) => assert_eq!(change.revision, expected),
+                other => panic!("expected revision {expected}, got {other:?}"),
+            }
+        }
+        while let Some(written) = writers.join_next().await {
+            written.unwrap();
+        }
+        let snapshot = follower.fresh().await.unwrap();
+        for tenant in ["default", "other"] {
+            assert_eq!(snapshot.revision(tenant), 2 * PERSONS as u64);
+        }
+        running.abort();
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_before_is_known_and_what_was_never_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let follower = Follower::open(store.clone(), Metrics::default()).await;
+        let follower = follower.unwrap();
+        let enrolled = Portal::new("default").once(enrol(Uuid::from_u128(1), "US"));
+        store.commit("default", vec![enrolled], 0).await.unwrap();
+        // Nothing runs the follower here: only asking for it makes it look.
+        for (revision, known) in [(0, Ok(0)), (1, Ok(1)), (2, Err(Error::RevisionUnknown))] {
+            let snapshot = follower.at_least("default", revision).await;
+            assert_eq!(snapshot.map(|it| it.revision("default")), known);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_begins_where_it_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        for (person, at) in [(1, 1_000), (2, 2_000), (3, 3_000)] {
+            let enrolled = portal.once(enrol(Uuid::from_u128(person), "US"));
+            store.commit("default", vec![enrolled], at).await.unwrap();
+        }
+        let follower = Follower::open(store.clone(), Metrics::default()).await;
+        let follower = Arc::new(follower.unwrap());
+        for (from, start) in [
+            (From::Now, Ok(3)),
+            (From::After(0), Ok(0)),
+            (From::After(3), Ok(3)),
+            (From::After(4), Err(Error::RevisionUnknown)),
+            (From::Since(1_000), Ok(0)),
+            (From::Since(1_001), Ok(1)),
+            (From::Since(3_001), Ok(3)),
+        ] {
+            let (follower, store) = (follower.clone(), store.clone());
+            let stop = std::future::pending();
+            let messages = watch(follower, store, "default".to_owned(), from, stop).await;
+            let begun = match messages {
+                Ok(mut messages) => messages.recv().await.unwrap(),
+                Err(error) => Err(error),
+            };
+            assert_eq!(begun, start.map(Message::Start));
+        }
+    }
+}

@@ -26,11 +26,13 @@ pub(crate) struct Holder<'a> {
 }
 
 impl Signer {
-    /// The grant for a permitted question, at a time in Unix seconds, with the time it ends.
+    /// The grant for a permitted question, with a fresh random id, at a time in Unix seconds; and
+    /// the time it ends.
     ///
     /// It never outlives the consent that may have carried the decision.
     pub(crate) fn grant(
         &self,
+        id: Uuid,
         holder: &Holder<'_>,
         question: &Question,
         recipient_kind: Option<&str>,
@@ -54,7 +56,7 @@ impl Signer {
             revision: decision.revision,
             iat: now,
             exp,
-            jti: Uuid::new_v4(),
+            jti: id,
         };
         (grant::issue(&self.key, &grant), exp)
     }
@@ -183,7 +185,14 @@ mod tests {
                 tenant: "default",
             };
             let kind = Some("payment_processor");
-            let (token, ends) = signer.grant(&to, &question(order), kind, &permit(ends_at), NOW);
+            let (token, ends) = signer.grant(
+                Uuid::from_u128(3),
+                &to,
+                &question(order),
+                kind,
+                &permit(ends_at),
+                NOW,
+            );
             let expect = Expect {
                 audience,
                 holder,

@@ -23,7 +23,6 @@ mod snapshot;
 mod store;
 mod subject;
 mod watch;
-mod writer;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -38,11 +37,15 @@ use grants::Signer;
 use metrics::Metrics;
 use outbox::Outbox;
 use peers::DisclosureAudit;
-use store::Store;
-use writer::Writer;
+use store::{Store, Writer};
+
+pub use store::MIGRATIONS;
 
 /// The name by which this service is known, also as the issuer of what it signs.
 pub const NAME: &str = "consent";
+
+/// How long a grant lives unless configured otherwise, in seconds.
+pub const GRANT_LIFETIME_SECONDS: u64 = 60;
 
 /// A grant is used at once or not at all; vaults refuse one that claims to live longer than this.
 const GRANT_LIFETIME_SECONDS_MAX: u64 = grant::LIFETIME_SECONDS_MAX;
@@ -60,7 +63,7 @@ pub struct Config {
     #[arg(long, env = "VOW_DISCLOSURE_AUDIT")]
     pub disclosure_audit: String,
     /// How many seconds a grant lives, 1 to 300.
-    #[arg(long, env = "VOW_GRANT_LIFETIME_SECONDS", default_value_t = 60,
+    #[arg(long, env = "VOW_GRANT_LIFETIME_SECONDS", default_value_t = GRANT_LIFETIME_SECONDS,
           value_parser = clap::value_parser!(u64).range(1..=GRANT_LIFETIME_SECONDS_MAX))]
     pub grant_lifetime_seconds: u64,
 }
@@ -80,20 +83,26 @@ pub async fn run(config: Config, process: chassis::Process) -> anyhow::Result<()
     };
     let connection = client::connect(&config.disclosure_audit, process.material())?;
     let log = DisclosureAudit::new(connection);
-    let metrics = Metrics::register(&mut process.metrics());
+    let metrics = Metrics::register(process.metrics());
     let store = Store::new(process.database(store::MIGRATIONS).await?);
     let keys = process.key_store().await?;
 
     let follower = Arc::new(Follower::open(store.clone(), metrics.clone()).await?);
     let outbox = Arc::new(Outbox::new(store.clone(), log.clone(), metrics.clone()));
-    let following = follower.clone();
+    let (following, stop) = (follower.clone(), process.stop());
     process.spawn("follow", async move {
-        following.run().await;
+        tokio::select! {
+            () = following.run() => {}
+            () = stop.requested() => {}
+        }
         Ok(())
     });
-    let delivering = outbox.clone();
+    let (delivering, stop) = (outbox.clone(), process.stop());
     process.spawn("outbox", async move {
-        delivering.run().await;
+        tokio::select! {
+            () = delivering.run() => {}
+            () = stop.requested() => {}
+        }
         Ok(())
     });
     let api = Api {

@@ -3,7 +3,6 @@
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
 };
 
 use crate::{
@@ -29,25 +28,25 @@ struct DecisionLabels {
 }
 
 impl Metrics {
-    /// Figures that the registry shows.
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    /// Figures that the process shows.
+    pub(crate) fn register(process: &chassis::Metrics) -> Self {
         let metrics = Self::default();
-        registry.register(
+        process.register(
             "vow_decisions",
             "Decisions by effect, by the first clause they rest on, and by reason",
             metrics.decisions.clone(),
         );
-        registry.register(
+        process.register(
             "vow_consent_followed_timestamp_seconds",
             "When the newest revision was last read from the database, in Unix time",
             metrics.followed_at.clone(),
         );
-        registry.register(
+        process.register(
             "vow_consent_outbox_events",
             "Evidence that has not reached the log",
             metrics.evidence_waiting.clone(),
         );
-        registry.register(
+        process.register(
             "vow_consent_outbox_oldest_timestamp_seconds",
             "When the oldest evidence that waits was written, in Unix time; 0 when none waits",
             metrics.evidence_waiting_since.clone(),

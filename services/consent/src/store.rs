@@ -4,10 +4,13 @@
 mod changes;
 mod commit;
 mod consents;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod outbox;
 mod policies;
 mod revisions;
 mod subjects;
+mod writer;
 
 use chassis::{Database, Migration, RequestError};
 use sea_orm::{
@@ -24,9 +27,10 @@ use crate::{
 };
 
 pub(crate) use commit::Write;
+pub(crate) use writer::Writer;
 
 /// The schema, in the order in which it came to be.
-pub(crate) const MIGRATIONS: &[Migration] = &[
+pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "consent",
@@ -161,11 +165,10 @@ impl Store {
 
     /// Removes evidence that has reached the log, by its revisions.
     pub(crate) async fn delivered(&self, tenant: &str, revisions: &[u64]) -> Result<(), Error> {
-        let tx = self.database.begin().await.map_err(failed)?;
-        outbox::delete(&tx, tenant, revisions)
+        let conn = self.database.write();
+        outbox::delete(conn, tenant, revisions)
             .await
-            .map_err(failed)?;
-        tx.commit().await.map_err(failed)
+            .map_err(failed)
     }
 
     /// One unchanging view of the database. SQLite's transactions are that by themselves.

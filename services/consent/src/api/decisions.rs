@@ -5,6 +5,7 @@ use proto::consent::{
     AuthorizeRequest, AuthorizeResponse, CheckRequest, CheckResponse, Decision as WireDecision,
     Effect, Question as WireQuestion,
 };
+use uuid::Uuid;
 
 use super::{Api, parse, timestamp};
 use crate::{
@@ -67,9 +68,14 @@ impl Api {
         };
         let kind = asked.recipient_kind();
         let now = clock::now_seconds();
-        let (grant, ends_at) = self
-            .signer
-            .grant(&holder, &asked.question, kind, &decision, now);
+        let (grant, ends_at) = self.signer.grant(
+            Uuid::new_v4(),
+            &holder,
+            &asked.question,
+            kind,
+            &decision,
+            now,
+        );
         Ok(AuthorizeResponse {
             decision: Some(wire(decision)),
             grant,

@@ -171,3 +171,121 @@ fn decode(answer: &[u8]) -> Result<Written, Error> {
             .map(|(tenant, number)| PolicyName { tenant, number }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        consent::Choice,
+        store::fixture::{GIVE, Portal, choose, enrol, publish, store},
+        subject::Standing,
+    };
+
+    const ANN: Uuid = Uuid::from_u128(1);
+    const NOW: i64 = 1_800_000_000_000;
+
+    async fn commit(store: &Store, writes: Vec<Write>) -> Vec<Result<u64, Error>> {
+        let answers = store.commit("default", writes, NOW).await.unwrap();
+        let answers = answers.into_iter();
+        answers.map(|it| it.map(|it| it.revision)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_request_that_comes_again_is_carried_out_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        let (yes, no) = (choose(ANN, GIVE), choose(ANN, Choice::Refuse));
+        let first = vec![
+            portal.request("enrol", "ann", enrol(ANN, "US")),
+            portal.request("choice", "yes", yes.clone()),
+            portal.request("choice", "yes", yes.clone()),
+        ];
+        assert_eq!(commit(&store, first).await, [Ok(1), Ok(2), Ok(2)]);
+        let again = vec![
+            portal.request("choice", "yes", yes),
+            portal.request("choice", "no", no.clone()),
+            portal.request("another", "no", no),
+        ];
+        assert_eq!(
+            commit(&store, again).await,
+            [Ok(2), Err(Error::IdempotencyConflict), Ok(3)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_repeated_request_is_answered_with_the_same_record() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        commit(&store, vec![portal.once(enrol(ANN, "US"))]).await;
+        let ask = || vec![portal.request("choice", "yes", choose(ANN, GIVE))];
+        let first = store.commit("default", ask(), NOW).await.unwrap();
+        let again = store.commit("default", ask(), NOW + 1).await.unwrap();
+        assert!(first[0].is_ok());
+        assert_eq!(first, again);
+    }
+
+    #[tokio::test]
+    async fn a_refused_wish_leaves_no_trace_and_can_come_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        let ask = || portal.request("choice", "yes", choose(ANN, GIVE));
+        assert_eq!(
+            commit(&store, vec![ask()]).await,
+            [Err(Error::SubjectUnknown)]
+        );
+        assert_eq!(store.changes("default", 0, 9, 9).await, Ok(Vec::new()));
+        let enrolled = vec![portal.once(enrol(ANN, "US")), ask()];
+        assert_eq!(commit(&store, enrolled).await, [Ok(1), Ok(2)]);
+    }
+
+    #[tokio::test]
+    async fn of_a_forgotten_person_only_the_id_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        let stopped = vec![
+            portal.once(enrol(ANN, "US")),
+            portal.once(choose(ANN, GIVE)),
+            portal.once(Wish::Quarantine { subject: ANN }),
+        ];
+        commit(&store, stopped).await;
+        let forget = || vec![portal.once(Wish::Forget { subject: ANN })];
+        assert_eq!(
+            commit(&store, forget()).await,
+            [Err(Error::EvidencePending)]
+        );
+        store.delivered("default", &[2]).await.unwrap();
+        assert_eq!(commit(&store, forget()).await, [Ok(4)]);
+
+        let left = store.delta("default", 0).await.unwrap();
+        assert_eq!(left.consents, []);
+        assert_eq!(left.subjects.len(), 1);
+        assert_eq!(left.subjects[0].standing, Standing::Erased);
+        assert_eq!(
+            commit(&store, vec![portal.once(enrol(ANN, "US"))]).await,
+            [Err(Error::SubjectErased)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_published_version_is_kept_byte_for_byte() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        let texts = ["name = \"one\"\r\n", "name = \"two\""];
+        for text in texts {
+            commit(&store, vec![portal.once(publish(text))]).await;
+        }
+        for (number, text) in [(1, Some(texts[0])), (2, Some(texts[1])), (3, None)] {
+            let name = PolicyName {
+                tenant: "default".to_owned(),
+                number,
+            };
+            let kept = store.policy_text(&name).await.unwrap();
+            assert_eq!(kept.as_deref(), text);
+        }
+    }
+}

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use chassis::{BatchError, Batcher, Tenant, clock};
 
-use crate::{
-    book::Written,
-    error::Error,
-    store::{Store, Write},
-};
+use super::{Store, Write};
+use crate::{book::Written, error::Error};
 
 /// How many wishes share a transaction at most.
 const BATCH_MAX: usize = 256;
