@@ -113,6 +113,7 @@ const SERVICES: [DevelopmentCaller; 3] = [
             "consent.v1.ConsentService/GetRevision",
             "consent.v1.ConsentService/Watch",
             "disclosure_audit.v1.DisclosureAuditService/Record",
+            "disclosure_audit.v1.DisclosureAuditService/RecordBatch",
             "disclosure_audit.v1.DisclosureAuditService/ListDestroyedKeys",
         ],
     },
