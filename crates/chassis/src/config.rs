@@ -8,6 +8,8 @@ pub const GRACE_PERIOD_SECONDS: u64 = 20;
 /// The part of the configuration that every service has. Tracing is configured by the standard
 /// `OTEL_*` variables.
 #[derive(clap::Args, Clone, Debug)]
+// A service flattens it into a `Config` of its own, and two groups may not share a name.
+#[group(skip)]
 pub struct Config {
     /// Where gRPC is served, over mutual TLS. Port 0 takes a free one.
     #[arg(long, env = "VOW_LISTEN", default_value = "0.0.0.0:7443")]
