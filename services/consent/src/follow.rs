@@ -195,14 +195,14 @@ mod tests {
                 }
             });
         }
+        while let Some(written) = writers.join_next().await {
+            written.unwrap();
+        }
         for expected in 1..=2 * PERSONS as u64 {
             match messages.recv().await {
                 Some(Ok(Message::Change(change))) => assert_eq!(change.revision, expected),
                 other => panic!("expected revision {expected}, got {other:?}"),
             }
-        }
-        while let Some(written) = writers.join_next().await {
-            written.unwrap();
         }
         let snapshot = follower.fresh().await.unwrap();
         for tenant in ["default", "other"] {

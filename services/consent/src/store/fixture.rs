@@ -78,7 +78,7 @@ impl Portal {
     pub(crate) fn new(tenant: &str) -> Self {
         let id = "spiffe://vow.local/workload/portal";
         let table = format!(
-            "[[caller]]\nid = \"{id}\"\nkind = \"workload\"\ntenants = [\"*\"]\nmethods = [\"*\"]\n"
+            "[[caller]]\nid = \"{id}\"\nkind = \"workload\"\ntenants = [\"*\"]\nmethods = [\"vow.consent.v1.ConsentService/*\"]\n"
         );
         let callers = Callers::parse(&table).unwrap();
         let tenant = Tenant::parse(tenant).unwrap();
