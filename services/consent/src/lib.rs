@@ -24,9 +24,10 @@ mod store;
 mod subject;
 mod watch;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
+use chassis::{Process, clock};
 use grant::SigningKey;
 use proto::consent::consent_service_server::{ConsentServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
@@ -50,6 +51,9 @@ pub const GRANT_LIFETIME_SECONDS: u64 = 60;
 /// A grant is used at once or not at all; vaults refuse one that claims to live longer than this.
 const GRANT_LIFETIME_SECONDS_MAX: u64 = grant::LIFETIME_SECONDS_MAX;
 
+/// For how long a request that comes again is known.
+const REQUESTS_KEPT_MILLISECONDS: i64 = 24 * 60 * 60 * 1_000;
+
 /// What the service needs to know.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {
@@ -69,7 +73,7 @@ pub struct Config {
 }
 
 /// Serves until the process is asked to stop.
-pub async fn run(config: Config, process: chassis::Process) -> anyhow::Result<()> {
+pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     let lifetime_seconds = config.grant_lifetime_seconds;
     ensure!(
         (1..=GRANT_LIFETIME_SECONDS_MAX).contains(&lifetime_seconds),
@@ -89,6 +93,24 @@ pub async fn run(config: Config, process: chassis::Process) -> anyhow::Result<()
 
     let follower = Arc::new(Follower::open(store.clone(), metrics.clone()).await?);
     let outbox = Arc::new(Outbox::new(store.clone(), log.clone(), metrics.clone()));
+    keep_up(&process, &store, &follower, &outbox);
+    let api = Api {
+        writer: Writer::start(store.clone()),
+        store,
+        keys,
+        follower,
+        outbox,
+        log,
+        signer,
+        metrics,
+        stop: process.stop(),
+    };
+    let routes = Routes::new(ConsentServiceServer::new(api));
+    process.serve(routes, &[SERVICE_NAME]).await
+}
+
+/// Starts what goes on beside the calls, until the process stops.
+fn keep_up(process: &Process, store: &Store, follower: &Arc<Follower>, outbox: &Arc<Outbox>) {
     let (following, stop) = (follower.clone(), process.stop());
     process.spawn("follow", async move {
         tokio::select! {
@@ -105,17 +127,24 @@ pub async fn run(config: Config, process: chassis::Process) -> anyhow::Result<()
         }
         Ok(())
     });
-    let api = Api {
-        writer: Writer::start(store.clone()),
-        store,
-        keys,
-        follower,
-        outbox,
-        log,
-        signer,
-        metrics,
-        stop: process.stop(),
-    };
-    let routes = Routes::new(ConsentServiceServer::new(api));
-    process.serve(routes, &[SERVICE_NAME]).await
+    let (sweeping, stop) = (store.clone(), process.stop());
+    process.spawn("sweep", async move {
+        tokio::select! {
+            () = sweep(&sweeping) => {}
+            () = stop.requested() => {}
+        }
+        Ok(())
+    });
+}
+
+/// Forgets old requests every hour. What cannot be forgotten now is forgotten later.
+async fn sweep(store: &Store) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3_600));
+    loop {
+        hours.tick().await;
+        let before = clock::now_ms() - REQUESTS_KEPT_MILLISECONDS;
+        if store.forget_requests(before).await.is_err() {
+            tracing::warn!("old requests are not forgotten");
+        }
+    }
 }

@@ -171,6 +171,12 @@ impl Store {
             .map_err(failed)
     }
 
+    /// Forgets the requests carried out before a time in Unix milliseconds.
+    pub(crate) async fn forget_requests(&self, before: i64) -> Result<(), Error> {
+        let swept = chassis::requests::sweep(self.database.write(), before).await;
+        swept.map_err(failed)
+    }
+
     /// One unchanging view of the database. SQLite's transactions are that by themselves.
     async fn view(&self) -> Result<DatabaseTransaction, DbErr> {
         let conn = self.database.read();

@@ -1,15 +1,16 @@
 //! The one write transaction: the wishes of many callers of one tenant, committed together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use chassis::{RequestError, RequestKey, remember, replay};
+use chassis::{
+    RequestKey,
+    requests::{self, RequestId},
+};
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    Store, changes, consents, failed, outbox, parsed, policies, refused, revisions, subjects,
-};
+use super::{Store, changes, consents, failed, outbox, parsed, policies, revisions, subjects};
 use crate::{
     book::{Book, Entries, PolicyHead, Wish, Written},
     error::Error,
@@ -41,10 +42,12 @@ impl Store {
         let tx = self.database.begin().await.map_err(failed)?;
         let revision = revisions::lock(&tx, tenant).await.map_err(failed)?;
         let mut book = open(&tx, tenant, revision, &writes, now).await?;
-        let mut answers = Vec::with_capacity(writes.len());
-        for write in writes {
-            answers.push(answer(&tx, &mut book, write, now).await?);
-        }
+        let mut requests = Requests::of(&tx, &writes).await?;
+        let answers = writes
+            .into_iter()
+            .map(|it| requests.answer(&mut book, it))
+            .collect();
+        requests.remember(&tx, now).await.map_err(failed)?;
         let newest = book.revision();
         if newest > revision {
             let written = write_down(&tx, tenant, book.entries, newest).await;
@@ -91,26 +94,52 @@ async fn open(
     Ok(book.with_subjects(parsed(known.map_err(failed)?)?, waiting))
 }
 
-/// The answer to one wish: the first one, when it came before.
-async fn answer(
-    tx: &DatabaseTransaction,
-    book: &mut Book,
-    write: Write,
-    now: i64,
-) -> Result<Result<Written, Error>, Error> {
-    match replay(tx, &write.request).await {
-        Ok(Some(answer)) => return Ok(Ok(decode(&answer)?)),
-        Ok(None) => {}
-        Err(RequestError::Db(error)) => return Err(failed(error)),
-        Err(error) => return Ok(Err(refused(error))),
+/// The requests that were carried out, before or in this transaction, with what came of them.
+struct Requests {
+    carried_out: HashMap<RequestId, (RequestKey, Written)>,
+    /// Those of this transaction.
+    new: Vec<RequestId>,
+}
+
+impl Requests {
+    /// Reads which of the requests were carried out before.
+    async fn of(tx: &DatabaseTransaction, writes: &[Write]) -> Result<Self, Error> {
+        let ids = writes.iter().map(|it| it.request.id()).collect();
+        let mut carried_out = HashMap::new();
+        for (request, answer) in requests::used(tx, &ids).await.map_err(failed)? {
+            carried_out.insert(request.id(), (request, decode(&answer)?));
+        }
+        Ok(Self {
+            carried_out,
+            new: Vec::new(),
+        })
     }
-    let written = match book.fulfil(write.wish, write.record) {
-        Ok(written) => written,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let remembered = remember(tx, &write.request, &encode(&written), now).await;
-    remembered.map_err(failed)?;
-    Ok(Ok(written))
+
+    /// The answer to one wish: the first one, when it came before.
+    fn answer(&mut self, book: &mut Book, write: Write) -> Result<Written, Error> {
+        let id = write.request.id();
+        match self.carried_out.get(&id) {
+            Some((request, written)) if *request == write.request => Ok(written.clone()),
+            Some(_) => Err(Error::IdempotencyConflict),
+            None => {
+                let written = book.fulfil(write.wish, write.record)?;
+                self.new.push(id.clone());
+                self.carried_out
+                    .insert(id, (write.request, written.clone()));
+                Ok(written)
+            }
+        }
+    }
+
+    /// Writes down those of this transaction.
+    async fn remember(&self, tx: &DatabaseTransaction, now: i64) -> Result<(), DbErr> {
+        if self.new.is_empty() {
+            return Ok(());
+        }
+        let new = self.new.iter().filter_map(|it| self.carried_out.get(it));
+        let answered = new.map(|(request, written)| (request, encode(written)));
+        requests::remember_all(tx, answered, now).await
+    }
 }
 
 /// Writes all that the book says, each table in one statement, and then the revision.

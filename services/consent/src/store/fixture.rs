@@ -78,7 +78,11 @@ impl Portal {
     pub(crate) fn new(tenant: &str) -> Self {
         let id = "spiffe://vow.local/workload/portal";
         let table = format!(
-            "[[caller]]\nid = \"{id}\"\nkind = \"workload\"\ntenants = [\"*\"]\nmethods = [\"vow.consent.v1.ConsentService/*\"]\n"
+            r#"[[caller]]
+            id = "{id}"
+            kind = "workload"
+            tenants = ["*"]
+            methods = ["vow.consent.v1.ConsentService/*"]"#
         );
         let callers = Callers::parse(&table).unwrap();
         let tenant = Tenant::parse(tenant).unwrap();
