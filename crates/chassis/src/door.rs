@@ -1,4 +1,4 @@
-//! The one door that every call comes through: admitted, limited, traced, counted, and never a panic.
+//! The one door that every call comes through: admitted, limited, traced, counted, never a panic.
 
 use std::{
     convert::Infallible,

@@ -151,8 +151,8 @@ impl KeyStore {
         Ok(owners.iter().map(|it| answer(&ring, &rows, it)).collect())
     }
 
-    /// Destroys the owner's key for good. When it answers, the key is gone from the database and, as
-    /// far as the database can, from its files. Doing it twice is doing it once: the answer is the
+    /// Destroys the owner's key for good. When it answers, the key is gone from the database and,
+    /// as far as the database can, from its files. Doing it twice is doing it once: the answer is the
     /// first one. An owner without a key will never have one; then the answer is `None`.
     pub async fn destroy(
         &self,

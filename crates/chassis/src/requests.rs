@@ -55,8 +55,8 @@ pub enum RequestError {
 impl RequestKey {
     /// The key of a request. `content` is the encoded message.
     ///
-    /// The content is kept as an HMAC with a key of the tenant: what people send can be guessed, and
-    /// a plain digest would let anybody with the table test a guess. The id is kept as a digest,
+    /// The content is kept as an HMAC with a key of the tenant: what people send can be guessed,
+    /// and a plain digest would let anybody with the table test a guess. The id is kept as a digest,
     /// because a caller may have made it of something personal.
     pub fn new(
         caller: &Caller,
@@ -107,7 +107,7 @@ pub async fn replay(
     }
 }
 
-/// Writes down, in the transaction that carries the request out, what to answer when it comes again.
+/// Writes down, in the transaction that carries the request out, what to answer the next time.
 /// `answer` holds no personal values; `now` is in Unix milliseconds.
 ///
 /// When the same request is carried out elsewhere at this moment, one of the two fails with a

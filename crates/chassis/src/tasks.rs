@@ -21,8 +21,8 @@ impl Tasks {
         tasks.spawn(async move { work.await.with_context(|| format!("{name} failed")) });
     }
 
-    /// Waits for all work to end, and asks the process to stop when some fails or panics. The answer
-    /// is the first failure.
+    /// Waits for all work to end, and asks the process to stop when some fails or panics. The
+    /// answer is the first failure.
     pub(crate) async fn supervise(self, stop: Stop) -> anyhow::Result<()> {
         let mut tasks = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut outcome = Ok(());

@@ -22,7 +22,7 @@ const FIELDS: [&str; 12] = [
     "signal", "tenant",
 ];
 
-/// The targets whose words are ours. What a library says may hold values, a statement's for example.
+/// The targets whose words are ours. What a library says may hold values, of a statement maybe.
 const OWN_TARGETS: [&str; 11] = [
     "chassis",
     "client",
@@ -172,7 +172,7 @@ mod tests {
     fn a_line_holds_its_words_and_the_listed_fields_only() {
         let lines = lines(|| {
             let email = "canary@example.org";
-            tracing::warn!(target: "identity::store", count = 3, email, subject = email, "it failed");
+            tracing::warn!(target: "identity::store", count = 3, email, who = email, "it failed");
         });
         let [line] = lines.as_slice() else {
             panic!("one event is one line")

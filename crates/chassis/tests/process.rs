@@ -1,4 +1,4 @@
-//! A process through its front door: real certificates, real ports, the health service and reflection.
+//! A process through its front door: real certificates, real ports, health and metrics.
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 

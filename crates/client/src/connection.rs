@@ -1,4 +1,4 @@
-//! A connection to another service, which sends with each call its deadline, the clock and the trace.
+//! A connection to another service, which sends deadline, clock and trace with each call.
 
 use std::{
     pin::Pin,

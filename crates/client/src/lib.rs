@@ -1,4 +1,4 @@
-//! What an internal service adds to its dependencies: connections, calls, and the local view of consent.
+//! What an internal service depends on: connections, calls, and the local view of consent.
 
 mod clients;
 pub mod clock;

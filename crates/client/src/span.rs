@@ -1,4 +1,4 @@
-//! The span of a call to another service, made only in a sampled trace because it costs microseconds.
+//! The span of a call to another service, made in a sampled trace only: it costs microseconds.
 
 use http::Response;
 use opentelemetry::{
