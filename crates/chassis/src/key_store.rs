@@ -152,8 +152,8 @@ impl KeyStore {
     }
 
     /// Destroys the owner's key for good. When it answers, the key is gone from the database and,
-    /// as far as the database can, from its files. Doing it twice is doing it once: the answer is the
-    /// first one. An owner without a key will never have one; then the answer is `None`.
+    /// as far as the database can, from its files. Doing it twice is doing it once: the answer is
+    /// the first one. An owner without a key will never have one; then the answer is `None`.
     pub async fn destroy(
         &self,
         tenant: &Tenant,

@@ -56,8 +56,8 @@ impl RequestKey {
     /// The key of a request. `content` is the encoded message.
     ///
     /// The content is kept as an HMAC with a key of the tenant: what people send can be guessed,
-    /// and a plain digest would let anybody with the table test a guess. The id is kept as a digest,
-    /// because a caller may have made it of something personal.
+    /// and a plain digest would let anybody with the table test a guess. The id is kept as a
+    /// digest, because a caller may have made it of something personal.
     pub fn new(
         caller: &Caller,
         method: &str,
