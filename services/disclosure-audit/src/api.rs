@@ -24,8 +24,8 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::batch::{Candidate, Recorded};
 use crate::error::Error;
-use crate::log::{Candidate, Recorded};
 use crate::recorder::Recorder;
 use crate::shredding::shred;
 use crate::store::Store;

@@ -1,4 +1,4 @@
-//! The rule for a new checkpoint: what is signed is first proved to follow from what was signed before.
+//! The rule for a new checkpoint: only a tree that continues the one signed before is signed.
 
 use ledger::{
     Checkpoint, Frontier, Hash, LedgerError, Note, NoteKey, TileId, prove_consistency,

@@ -106,7 +106,7 @@ pub(crate) struct Certificate {
 
 /// What an entry commits to: the event with the circumstances of its recording.
 ///
-/// It becomes JSON with the members in the order below, once, and those bytes are stored and hashed:
+/// It becomes JSON with the members in the order below, once. Those bytes are stored and hashed:
 /// nothing ever encodes a payload again to compare it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Payload {

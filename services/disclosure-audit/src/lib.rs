@@ -21,6 +21,7 @@ use tokio::sync::watch;
 mod api;
 
 mod accounting;
+mod batch;
 mod checkpoint;
 mod event;
 mod log;

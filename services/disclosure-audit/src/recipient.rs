@@ -113,7 +113,7 @@ impl Recipient {
     }
 }
 
-/// Whether every asked term is a registered one or below one. An unknown word is covered by nothing.
+/// Whether every asked term is a registered one or below one. Nothing covers an unknown word.
 fn covers(registry: &Registry, registered: &[String], asked: &[String]) -> bool {
     let registered = registry.below(registered.iter().map(String::as_str));
     let asked = registry.exactly(asked.iter().map(String::as_str));

@@ -8,9 +8,9 @@ use chassis::{BatchError, Batcher, KeyStore, RequestKey, Tenant, now_ms};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
+use crate::batch::{Candidate, Recorded};
 use crate::error::Error;
 use crate::event::Event;
-use crate::log::{Candidate, Recorded};
 use crate::metrics::Metrics;
 use crate::seal::{SealingKeys, owner};
 use crate::store::{Store, by_tenant};

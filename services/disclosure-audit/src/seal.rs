@@ -1,4 +1,4 @@
-//! Sealing the opening of an entry to that entry, under the subject's key or the tenant's for evidence.
+//! Sealing an opening to its entry, under the subject's key or, for evidence, the tenant's.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use ledger::{Entry, Opening};
 use uuid::Uuid;
 use vault::{Key, Owner, open_with, seal_with};
 
+use crate::batch::{NewEntry, Sealer};
 use crate::error::Error;
-use crate::log::{NewEntry, Sealer};
 
 /// The keys of one batch, each usable or refused.
 #[derive(Debug, Default)]

@@ -5,9 +5,9 @@ use uuid::Uuid;
 use vault::Owner;
 
 use crate::NAME;
+use crate::batch::{Candidate, Recorded};
 use crate::error::Error;
 use crate::event::{Event, KeyDestruction};
-use crate::log::{Candidate, Recorded};
 use crate::recorder::Recorder;
 use crate::store::Store;
 
@@ -20,8 +20,8 @@ pub(crate) struct Shredded {
     pub(crate) recorded: Recorded,
 }
 
-/// Does the three steps in the only safe order; each can be repeated, so whoever was cut off between
-/// two of them calls again.
+/// Does the three steps in the only safe order. Each can be repeated, so whoever was cut off
+/// between two of them calls again.
 ///
 /// `None` when the subject never had a key: it is barred all the same.
 pub(crate) async fn shred(

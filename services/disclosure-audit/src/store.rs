@@ -1,4 +1,4 @@
-//! The memory: one method, one question, one transaction; and the one place that knows a database error.
+//! The memory: one method, one question, one transaction; here a database error becomes ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -11,10 +11,11 @@ use ledger::{Frontier, LedgerError, NoteKey, tiles_for_inclusion};
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
+use crate::batch::{Candidate, Known, Recorded, SubjectHead};
 use crate::checkpoint::{self, tiles_to_verify};
 use crate::error::Error;
 use crate::event::{Event, KeyDestruction};
-use crate::log::{Candidate, Known, Recorded, SubjectHead, sequence};
+use crate::log::sequence;
 use crate::recipient::Recipient;
 use crate::seal::SealingKeys;
 
@@ -73,9 +74,10 @@ impl Store {
     /// key after.
     ///
     /// ```text
-    /// key read ──▶ lock, bar seen? ──▶ commit          bar committed before our lock: refused here
-    ///                          bar ──▶ key destroyed    bar committed after ours: our entry is sealed
-    ///                                                   under a key that is destroyed right after
+    /// keys read ──▶ lock, barred? ──▶ commit
+    ///
+    /// bar committed before our lock: refused here
+    /// bar committed after our commit: our entry is sealed under the key that is destroyed next
     /// ```
     pub(crate) async fn append(
         &self,

@@ -1,4 +1,4 @@
-//! The spellings this service accepts: no field of a record or a registration has room for a personal value.
+//! The spellings this service accepts, so that no field of a record has room for a value.
 
 use policy::{CATEGORIES, PURPOSES, Registry};
 

@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::{timestamp, uuid_from};
 use crate::accounting::Line;
+use crate::batch::Recorded;
 use crate::error::Error;
 use crate::event::{
     Addressee, Certificate, ConsentChange, Disclosure, Event, KeyDestruction, PolicyPublication,
     Release, hex,
 };
-use crate::log::Recorded;
 
 /// Reads and checks an event.
 pub(super) fn parse(event: Option<WireEvent>) -> Result<Event, Error> {

@@ -7,9 +7,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
 
 use super::{ROWS_PER_STATEMENT, by_tenant, failed};
+use crate::batch::{DestructionId, Recorded};
 use crate::error::Error;
 use crate::event::KeyDestruction;
-use crate::log::{DestructionId, Recorded};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "destroyed_keys")]

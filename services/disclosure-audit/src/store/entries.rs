@@ -6,8 +6,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
 
 use super::{ROWS_PER_STATEMENT, failed};
+use crate::batch::NewEntry;
 use crate::error::Error;
-use crate::log::NewEntry;
 use crate::seal::SealingKeys;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

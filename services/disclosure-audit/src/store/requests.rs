@@ -8,8 +8,8 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use super::failed;
+use crate::batch::Recorded;
 use crate::error::Error;
-use crate::log::Recorded;
 
 /// Those of the ids that were used, with the request they were used for and what it got.
 pub(super) async fn known(

@@ -9,8 +9,8 @@ use sea_orm::sea_query::{ExprTrait, OnConflict};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
 
 use super::{ROWS_PER_STATEMENT, by_tenant, failed};
+use crate::batch::SubjectHead;
 use crate::error::Error;
-use crate::log::SubjectHead;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "subjects")]
