@@ -18,7 +18,6 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::{
-    book::{Wish, Written},
     error::Error,
     follow::Follower,
     grants::Signer,
@@ -26,6 +25,7 @@ use crate::{
     outbox::Outbox,
     peers::DisclosureAudit,
     store::{self, Store, Write, Writer},
+    wish::{Wish, Written},
 };
 
 /// What the calls are answered with.

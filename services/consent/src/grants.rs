@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::{
     NAME,
-    book::Written,
     consent::{self, Choice, State},
     decision::Decision,
     question::{self, Question},
     snapshot::Version,
+    wish::Written,
 };
 
 /// The key and how long what it signs is good for.

@@ -23,6 +23,7 @@ mod snapshot;
 mod store;
 mod subject;
 mod watch;
+mod wish;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

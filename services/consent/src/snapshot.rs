@@ -193,10 +193,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        book::{Book, Wish},
+        book::Book,
         consent::Choice,
         question::Action,
         store::fixture::{GIVE, NEWSLETTER, POLICY, choose, enrol, publish},
+        wish::Wish,
     };
 
     const ANN: Uuid = Uuid::from_u128(1);

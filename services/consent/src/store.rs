@@ -64,8 +64,8 @@ impl Store {
         revisions::all(self.database.read()).await.map_err(failed)
     }
 
-    /// What became of a tenant behind a revision. All of it is read in one view of the database, so
-    /// it is the tenant exactly as it is at the newest revision; behind revision 0 it is everything.
+    /// What became of a tenant behind a revision; behind revision 0 it is everything. All of it is
+    /// read in one view of the database: it is the tenant exactly as at the newest revision.
     pub(crate) async fn delta(&self, tenant: &str, after: u64) -> Result<Delta, Error> {
         let view = self.view().await.map_err(failed)?;
         let revision = revisions::newest(&view, tenant).await.map_err(failed)?;

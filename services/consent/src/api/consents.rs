@@ -10,9 +10,9 @@ use proto::consent::{
 
 use super::{Api, parse, timestamp};
 use crate::{
-    book::Wish,
     consent::{self, Choice, State},
     error::Error,
+    wish::Wish,
 };
 
 /// What a person says, as it came.

@@ -9,11 +9,11 @@ use proto::consent::{
 
 use super::{Api, parse, timestamp};
 use crate::{
-    book::Wish,
     error::Error,
     grants::text_digest,
     snapshot::{Snapshot, Version},
     subject::PolicyName,
+    wish::Wish,
 };
 
 impl Api {

@@ -11,7 +11,7 @@ use proto::consent::{
 use tokio::time::timeout;
 
 use super::{Api, parse};
-use crate::{book::Wish, error::Error, subject::Facts};
+use crate::{error::Error, subject::Facts, wish::Wish};
 
 /// How long the last evidence of a person is helped on its way before the caller has to come again.
 const DELIVERY_WITHIN: Duration = Duration::from_secs(2);

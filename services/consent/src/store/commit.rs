@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::{Store, changes, consents, failed, outbox, parsed, policies, revisions, subjects};
 use crate::{
-    book::{Book, Entries, PolicyHead, Wish, Written},
+    book::{Book, Entries, PolicyHead},
     error::Error,
     subject::PolicyName,
+    wish::{Wish, Written},
 };
 
 /// One caller's wish, as it is to be written.

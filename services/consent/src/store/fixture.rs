@@ -8,10 +8,10 @@ use vault::{BlindIndex, Key};
 
 use super::{MIGRATIONS, Store, Write};
 use crate::{
-    book::Wish,
     consent::{Choice, Scope},
     grants::text_digest,
     subject::{AgeBand, Facts, PolicyName},
+    wish::Wish,
 };
 
 /// A whole policy that compiles.

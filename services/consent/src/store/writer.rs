@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chassis::{BatchError, Batcher, Tenant, clock};
 
 use super::{Store, Write};
-use crate::{book::Written, error::Error};
+use crate::{error::Error, wish::Written};
 
 /// How many wishes share a transaction at most.
 const BATCH_MAX: usize = 256;

@@ -1,0 +1,80 @@
+//! What a caller wants changed, and what came of it.
+
+use uuid::Uuid;
+
+use crate::{
+    consent::{Choice, Scope},
+    subject::{Facts, PolicyName},
+};
+
+/// What a caller wants changed.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// A new policy version.
+    Publish {
+        /// The text, known to compile.
+        text: String,
+        /// SHA-256 of its bytes.
+        digest: [u8; 32],
+    },
+    /// A person made known.
+    Enrol {
+        /// The person.
+        subject: Uuid,
+        /// What is told of the person.
+        facts: Facts,
+    },
+    /// A version accepted.
+    Accept {
+        /// The person.
+        subject: Uuid,
+        /// A version that exists.
+        policy: PolicyName,
+    },
+    /// A consent given, refused or withdrawn.
+    Choose {
+        /// What it is about.
+        scope: Scope,
+        /// What the person says.
+        choice: Choice,
+        /// The version in force when the person was asked.
+        policy: PolicyName,
+    },
+    /// A person stopped for every purpose.
+    Quarantine {
+        /// The person.
+        subject: Uuid,
+    },
+    /// An erased person forgotten.
+    Forget {
+        /// The person.
+        subject: Uuid,
+    },
+}
+
+impl Wish {
+    /// The person it is about.
+    pub(crate) fn subject(&self) -> Option<Uuid> {
+        match self {
+            Self::Publish { .. } => None,
+            Self::Choose { scope, .. } => Some(scope.subject),
+            Self::Enrol { subject, .. }
+            | Self::Accept { subject, .. }
+            | Self::Quarantine { subject }
+            | Self::Forget { subject } => Some(*subject),
+        }
+    }
+}
+
+/// What came of a wish. It holds nothing personal, so that it can be kept to answer a repetition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The revision that fulfilled it.
+    pub revision: u64,
+    /// When, in Unix milliseconds.
+    pub at: i64,
+    /// The id of the record that is evidence of it.
+    pub record: Uuid,
+    /// The policy version published, or the one in force.
+    pub policy: Option<PolicyName>,
+}
