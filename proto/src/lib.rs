@@ -1,7 +1,10 @@
 //! The contract in Rust: what is generated from the protobuf packages, and nothing else.
 
-// The proto files carry the documentation; generated code repeats it in its own shape.
-#![allow(missing_docs, unreachable_pub, clippy::all)]
+#![allow(
+    missing_docs,
+    clippy::all,
+    reason = "the proto files carry the documentation; generated code has a shape of its own"
+)]
 
 /// The serialized `FileDescriptorSet` of every package, for gRPC reflection.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -23,16 +23,28 @@ async fn after_an_erasure_nothing_opens_and_every_proof_holds() {
         let subject = register(&mut shop).await;
         collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
         let about = scope(&subject, NEWSLETTER, "letterpress");
-        grant_consent(&mut shop, about.clone()).await.expect("anybody may agree");
+        grant_consent(&mut shop, about.clone())
+            .await
+            .expect("anybody may agree");
         let question = disclose(&subject, "letterpress", NEWSLETTER, &[EMAIL]);
-        let (email_grant, _) = authorize(&mut shop, question.clone()).await.expect("she agreed");
-        let record = reveal(&mut shop, &email_grant).await.expect("it is granted").record;
+        let (email_grant, _) = authorize(&mut shop, question.clone())
+            .await
+            .expect("she agreed");
+        let record = reveal(&mut shop, &email_grant)
+            .await
+            .expect("it is granted")
+            .record;
         let proof = receipt(&mut shop, &record.expect("it is recorded").entry_id).await;
         let proof = proof.expect("it can be proved");
         let order = open_order(&mut shop, &subject, 3).await.order_id;
-        store_order_data(&mut shop, &subject, &order, vec![order_card("4242424242424242")])
-            .await
-            .expect("it is open");
+        store_order_data(
+            &mut shop,
+            &subject,
+            &order,
+            vec![order_card("4242424242424242")],
+        )
+        .await
+        .expect("it is open");
         let card = of_order(disclose(&subject, "card-house", PAYMENT, &[CARD]), &order);
         let (card_grant, _) = authorize(&mut shop, card).await.expect("it is necessary");
 
@@ -47,7 +59,9 @@ async fn after_an_erasure_nothing_opens_and_every_proof_holds() {
         for service in ["identity", "payments-data", "disclosure-audit"] {
             assert_eq!(certificate.destroyed_keys[service].len(), 1, "{service}");
         }
-        let certified = receipt(&mut shop, &erasure.entry_id).await.expect("it is in the log");
+        let certified = receipt(&mut shop, &erasure.entry_id)
+            .await
+            .expect("it is in the log");
 
         // The restart shows that nothing of it lived in memory only.
         for restarted in [false, true] {
@@ -77,7 +91,11 @@ async fn after_an_erasure_nothing_opens_and_every_proof_holds() {
             let file = suite.folder().join("receipt.tlog-proof");
             fs::write(&file, proof).expect("the folder can be written");
             let mut verify = Command::new(VOW);
-            verify.arg("verify").arg(file).arg("--key").arg(suite.material().join("log.vkey"));
+            verify
+                .arg("verify")
+                .arg(file)
+                .arg("--key")
+                .arg(suite.material().join("log.vkey"));
             assert!(verify.output().expect("the program runs").status.success());
         }
     }

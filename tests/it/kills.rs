@@ -14,7 +14,10 @@ use crate::suite::{Suite, acts::*, databases};
 
 /// How often the program is killed on each database: `VOW_TEST_KILLS`, or enough for every run of the tests.
 fn kills() -> u64 {
-    env::var("VOW_TEST_KILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(5)
+    env::var("VOW_TEST_KILLS")
+        .ok()
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(5)
 }
 
 #[tokio::test]
@@ -24,27 +27,36 @@ async fn every_acknowledged_record_survives_the_kill_and_is_proved() {
         let key = fs::read_to_string(suite.material().join("log.vkey")).expect("init made it");
         let key = VerifierKey::parse(key.trim()).expect("it is a key");
         let (mut shop, mut operator) = (suite.shop(), suite.operator());
-        register_recipient(&mut operator, "letterpress", "service_provider", NEWSLETTER, &[EMAIL])
-            .await
-            .expect("it is a provider");
+        register_recipient(
+            &mut operator,
+            "letterpress",
+            "service_provider",
+            NEWSLETTER,
+            &[EMAIL],
+        )
+        .await
+        .expect("it is a provider");
         let subject = register(&mut shop).await;
         collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
         let about = scope(&subject, NEWSLETTER, "letterpress");
-        grant_consent(&mut shop, about).await.expect("anybody may agree");
+        grant_consent(&mut shop, about)
+            .await
+            .expect("anybody may agree");
 
         let mut acknowledged = BTreeSet::new();
         let mut size_before = 0;
         for kill in 0..kills() {
             let load = Load::start(&suite, &subject);
-            // Different moments of the load, without leaving the choice to chance alone.
-            tokio::time::sleep(Duration::from_millis(150 + 97 * (kill % 7))).await;
+            // Under way for certain, and each time a little later in what it does.
+            load.until_acknowledged(5).await;
+            tokio::time::sleep(Duration::from_millis(37 * (kill % 7))).await;
             suite.kill();
             let new = load.stop().await;
-            assert!(!new.is_empty(), "the load must have been acknowledged something");
             acknowledged.extend(new);
             suite.restart().await;
             shop = suite.shop();
-            size_before = assert_all_there(&mut shop, &subject, &acknowledged, &key, size_before).await;
+            size_before =
+                assert_all_there(&mut shop, &subject, &acknowledged, &key, size_before).await;
         }
     }
 }
@@ -69,7 +81,10 @@ async fn assert_all_there(
         let answer = shop.audit.account_disclosures(shop.request(request)).await;
         let page = answer.expect("she may know").into_inner();
         for record in page.records {
-            assert!(listed.insert((record.index, record.entry_id)), "an entry is listed twice");
+            assert!(
+                listed.insert((record.index, record.entry_id)),
+                "an entry is listed twice"
+            );
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -110,6 +125,7 @@ impl Load {
                     loop {
                         let question = disclose(&subject, "letterpress", NEWSLETTER, &[EMAIL]);
                         let Ok((grant, _)) = authorize(&mut shop, question).await else {
+                            tokio::time::sleep(Duration::from_millis(10)).await;
                             continue;
                         };
                         if let Ok(revealed) = reveal(&mut shop, &grant).await {
@@ -121,7 +137,20 @@ impl Load {
                 })
             })
             .collect();
-        Self { acknowledged, tasks }
+        Self {
+            acknowledged,
+            tasks,
+        }
+    }
+
+    async fn until_acknowledged(&self, count: usize) {
+        for _ in 0..6_000 {
+            if self.acknowledged.lock().expect("no writer panics").len() >= count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the load was acknowledged nothing");
     }
 
     async fn stop(self) -> BTreeSet<(u64, String)> {

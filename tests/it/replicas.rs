@@ -18,19 +18,31 @@ async fn a_withdrawal_at_one_replica_is_obeyed_by_the_next_call_at_the_other() {
     let suite = Separate::start(Database::Postgres, 2).await;
     let (mut here, mut there) = (suite.client(0, "shop"), suite.client(1, "shop"));
     let mut operator = suite.client(1, "operator");
-    register_recipient(&mut operator, "letterpress", "service_provider", NEWSLETTER, &[EMAIL])
-        .await
-        .expect("it is a provider");
+    register_recipient(
+        &mut operator,
+        "letterpress",
+        "service_provider",
+        NEWSLETTER,
+        &[EMAIL],
+    )
+    .await
+    .expect("it is a provider");
     let subject = register(&mut here).await;
     collect_typed(&mut there, &subject, &[(EMAIL, "ada@example.org")]).await;
     let about = scope(&subject, NEWSLETTER, "letterpress");
     let question = disclose(&subject, "letterpress", NEWSLETTER, &[EMAIL]);
     for _ in 0..20 {
-        grant_consent(&mut here, about.clone()).await.expect("anybody may agree");
-        let (grant, _) = authorize(&mut there, question.clone()).await.expect("she agreed");
+        grant_consent(&mut here, about.clone())
+            .await
+            .expect("anybody may agree");
+        let (grant, _) = authorize(&mut there, question.clone())
+            .await
+            .expect("she agreed");
         reveal(&mut here, &grant).await.expect("it is granted");
         reveal(&mut there, &grant).await.expect("it is granted");
-        withdraw_consent(&mut here, about.clone()).await.expect("anybody may withdraw");
+        withdraw_consent(&mut here, about.clone())
+            .await
+            .expect("anybody may withdraw");
         let answer = reveal(&mut there, &grant).await;
         assert_refused(answer, Code::FailedPrecondition, "GRANT_SUPERSEDED");
         let answer = authorize(&mut there, question.clone()).await;

@@ -25,7 +25,12 @@ async fn a_follower_misses_nothing_of_concurrent_writers_at_two_replicas() {
         let mut first = 0;
         let mut writers = Vec::new();
         let mut follower = follow(&suite, 0).await;
-        if let Some(Event::Start(start)) = follower.message().await.expect("it starts").and_then(|it| it.event) {
+        if let Some(Event::Start(start)) = follower
+            .message()
+            .await
+            .expect("it starts")
+            .and_then(|it| it.event)
+        {
             first = start.revision;
         }
         for (number, subject) in subjects.into_iter().enumerate() {
@@ -48,12 +53,18 @@ async fn a_follower_misses_nothing_of_concurrent_writers_at_two_replicas() {
         }
         tokens.sort_unstable();
         let expected: Vec<u64> = (first + 1..).take(WRITERS * WRITES * 2).collect();
-        assert_eq!(tokens, expected, "every write has a revision of its own, without gaps");
+        assert_eq!(
+            tokens, expected,
+            "every write has a revision of its own, without gaps"
+        );
 
         let mut seen = Vec::new();
         while seen.len() < expected.len() {
             let next = tokio::time::timeout(Duration::from_secs(30), follower.message()).await;
-            match next.expect("the follower is not left behind").expect("it is not cut off") {
+            match next
+                .expect("the follower is not left behind")
+                .expect("it is not cut off")
+            {
                 Some(message) => match message.event {
                     Some(Event::Change(change)) => seen.push(change.revision),
                     other => panic!("a change was expected, not {other:?}"),
@@ -73,18 +84,32 @@ async fn a_token_is_honoured_by_the_other_replica_or_refused() {
     let suite = Separate::start(Database::Postgres, 2).await;
     let (mut here, mut there) = (suite.client(0, "shop"), suite.client(1, "shop"));
     let mut operator = suite.client(0, "operator");
-    register_recipient(&mut operator, "letterpress", "service_provider", NEWSLETTER, &[EMAIL])
-        .await
-        .expect("it is a provider");
+    register_recipient(
+        &mut operator,
+        "letterpress",
+        "service_provider",
+        NEWSLETTER,
+        &[EMAIL],
+    )
+    .await
+    .expect("it is a provider");
     let subject = register(&mut here).await;
     let about = scope(&subject, NEWSLETTER, "letterpress");
     let question = disclose(&subject, "letterpress", NEWSLETTER, &[EMAIL]);
     for _ in 0..20 {
-        let yes = grant_consent(&mut here, about.clone()).await.expect("anybody may agree");
-        let seen = check(&mut there, question.clone(), yes.revision).await.expect("it is fresh");
+        let yes = grant_consent(&mut here, about.clone())
+            .await
+            .expect("anybody may agree");
+        let seen = check(&mut there, question.clone(), yes.revision)
+            .await
+            .expect("it is fresh");
         assert_eq!(seen.effect, i32::from(proto::consent::Effect::Permit));
-        let no = withdraw_consent(&mut there, about.clone()).await.expect("anybody may withdraw");
-        let seen = check(&mut here, question.clone(), no.revision).await.expect("it is fresh");
+        let no = withdraw_consent(&mut there, about.clone())
+            .await
+            .expect("anybody may withdraw");
+        let seen = check(&mut here, question.clone(), no.revision)
+            .await
+            .expect("it is fresh");
         assert_eq!(seen.reason, "NO_CONSENT");
     }
     let answer = check(&mut here, question, 1_000_000).await;
@@ -92,7 +117,10 @@ async fn a_token_is_honoured_by_the_other_replica_or_refused() {
 }
 
 /// Follows from now on, with the certificate of a vault, at one replica.
-async fn follow(suite: &Separate, replica: usize) -> tonic::Streaming<proto::consent::WatchResponse> {
+async fn follow(
+    suite: &Separate,
+    replica: usize,
+) -> tonic::Streaming<proto::consent::WatchResponse> {
     let material = suite.material();
     let own = client::Material::read(
         &material.join("identity/certificate.pem"),
@@ -102,10 +130,18 @@ async fn follow(suite: &Separate, replica: usize) -> tonic::Streaming<proto::con
     let own = own.expect("init made it");
     let mut vault =
         Clients::connect(&suite.addresses(replica), &own, "default").expect("they are addresses");
-    let revision = vault.consent.get_revision(vault.request(Default::default())).await;
+    let revision = vault
+        .consent
+        .get_revision(vault.request(Default::default()))
+        .await;
     let revision = revision.expect("a vault may ask").into_inner().revision;
     let from = Some(From::AfterRevision(revision));
     let mut request = vault.request(WatchRequest { from });
     request.set_timeout(Duration::from_secs(600));
-    vault.consent.watch(request).await.expect("a vault may follow").into_inner()
+    vault
+        .consent
+        .watch(request)
+        .await
+        .expect("a vault may follow")
+        .into_inner()
 }

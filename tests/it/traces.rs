@@ -10,20 +10,73 @@ use collector::Span;
 use crate::suite::{Database, acts::*, separate::Separate};
 
 /// Who calls whom, and what: the arrows of ARCHITECTURE.md.
-const EDGES: [(&str, &str, &str); 13] = [
-    ("consent", "disclosure-audit", "vow.disclosure_audit.v1.DisclosureAuditService/GetRecipient"),
-    ("consent", "disclosure-audit", "vow.disclosure_audit.v1.DisclosureAuditService/RecordBatch"),
-    ("payments-data", "consent", "vow.consent.v1.ConsentService/GetRevision"),
-    ("payments-data", "consent", "vow.consent.v1.ConsentService/Watch"),
-    ("payments-data", "disclosure-audit", "vow.disclosure_audit.v1.DisclosureAuditService/Record"),
-    ("identity", "consent", "vow.consent.v1.ConsentService/EnrolSubject"),
-    ("identity", "consent", "vow.consent.v1.ConsentService/GetRevision"),
+const EDGES: [(&str, &str, &str); 14] = [
+    (
+        "consent",
+        "disclosure-audit",
+        "vow.disclosure_audit.v1.DisclosureAuditService/GetRecipient",
+    ),
+    (
+        "consent",
+        "disclosure-audit",
+        "vow.disclosure_audit.v1.DisclosureAuditService/RecordBatch",
+    ),
+    (
+        "payments-data",
+        "consent",
+        "vow.consent.v1.ConsentService/GetRevision",
+    ),
+    (
+        "payments-data",
+        "consent",
+        "vow.consent.v1.ConsentService/Watch",
+    ),
+    (
+        "payments-data",
+        "disclosure-audit",
+        "vow.disclosure_audit.v1.DisclosureAuditService/Record",
+    ),
+    (
+        "payments-data",
+        "disclosure-audit",
+        "vow.disclosure_audit.v1.DisclosureAuditService/RecordBatch",
+    ),
+    (
+        "identity",
+        "consent",
+        "vow.consent.v1.ConsentService/EnrolSubject",
+    ),
+    (
+        "identity",
+        "consent",
+        "vow.consent.v1.ConsentService/GetRevision",
+    ),
     ("identity", "consent", "vow.consent.v1.ConsentService/Watch"),
-    ("identity", "consent", "vow.consent.v1.ConsentService/QuarantineSubject"),
-    ("identity", "consent", "vow.consent.v1.ConsentService/ForgetSubject"),
-    ("identity", "payments-data", "vow.payments_data.v1.PaymentsDataService/EraseSubjectOrders"),
-    ("identity", "disclosure-audit", "vow.disclosure_audit.v1.DisclosureAuditService/Record"),
-    ("identity", "disclosure-audit", "vow.disclosure_audit.v1.DisclosureAuditService/ShredSubject"),
+    (
+        "identity",
+        "consent",
+        "vow.consent.v1.ConsentService/QuarantineSubject",
+    ),
+    (
+        "identity",
+        "consent",
+        "vow.consent.v1.ConsentService/ForgetSubject",
+    ),
+    (
+        "identity",
+        "payments-data",
+        "vow.payments_data.v1.PaymentsDataService/EraseSubjectOrders",
+    ),
+    (
+        "identity",
+        "disclosure-audit",
+        "vow.disclosure_audit.v1.DisclosureAuditService/Record",
+    ),
+    (
+        "identity",
+        "disclosure-audit",
+        "vow.disclosure_audit.v1.DisclosureAuditService/ShredSubject",
+    ),
 ];
 
 /// Edges that a request need not wait for, so that they may be in no request's trace.
@@ -37,7 +90,10 @@ async fn one_request_is_one_trace_and_only_the_known_edges_exist() {
         ("OTEL_TRACES_SAMPLER", "parentbased_always_on".into()),
         ("OTEL_BSP_SCHEDULE_DELAY", "100".into()),
     ];
-    let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let environment: Vec<_> = environment
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let suite = Separate::start_with(Database::Sqlite, 1, &environment).await;
     walk(&suite).await;
 
@@ -48,18 +104,25 @@ async fn one_request_is_one_trace_and_only_the_known_edges_exist() {
     let mut found = BTreeSet::new();
     for _ in 0..100 {
         found = edges(&collector.spans());
-        if wanted.iter().all(|(from, to, method)| found.contains(&(from.to_string(), to.to_string(), method.to_string()))) {
+        if wanted.iter().all(|(from, to, method)| {
+            found.contains(&(from.to_string(), to.to_string(), method.to_string()))
+        }) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     for (from, to, method) in wanted {
         let edge = ((*from).to_owned(), (*to).to_owned(), (*method).to_owned());
-        assert!(found.contains(&edge), "{from} never called {to} {method} in one trace: {found:?}");
+        assert!(
+            found.contains(&edge),
+            "{from} never called {to} {method} in one trace: {found:?}"
+        );
     }
     for (from, to, method) in &found {
         assert!(
-            EDGES.iter().any(|it| it == &(from.as_str(), to.as_str(), method.as_str())),
+            EDGES
+                .iter()
+                .any(|it| it == &(from.as_str(), to.as_str(), method.as_str())),
             "{from} called {to} {method}, which the architecture does not know"
         );
     }
@@ -72,22 +135,35 @@ async fn walk(suite: &Separate) {
         ("letterpress", "service_provider", NEWSLETTER, EMAIL),
         ("card-house", "payment_processor", PAYMENT, CARD),
     ] {
-        register_recipient(&mut operator, id, kind, purpose, &[category]).await.expect("it may be");
+        register_recipient(&mut operator, id, kind, purpose, &[category])
+            .await
+            .expect("it may be");
     }
     let subject = register(&mut shop).await;
     collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
     let about = scope(&subject, NEWSLETTER, "letterpress");
-    grant_consent(&mut shop, about).await.expect("anybody may agree");
+    grant_consent(&mut shop, about)
+        .await
+        .expect("anybody may agree");
     let question = disclose(&subject, "letterpress", NEWSLETTER, &[EMAIL]);
     let (grant, _) = authorize(&mut shop, question).await.expect("she agreed");
     reveal(&mut shop, &grant).await.expect("it is granted");
     let order = open_order(&mut shop, &subject, 3).await.order_id;
-    store_order_data(&mut shop, &subject, &order, vec![order_card("4242424242424242")])
-        .await
-        .expect("it is open");
+    store_order_data(
+        &mut shop,
+        &subject,
+        &order,
+        vec![order_card("4242424242424242")],
+    )
+    .await
+    .expect("it is open");
     let question = of_order(disclose(&subject, "card-house", PAYMENT, &[CARD]), &order);
-    let (grant, _) = authorize(&mut shop, question).await.expect("it is necessary");
-    release(&mut shop, &order, &grant).await.expect("it is granted");
+    let (grant, _) = authorize(&mut shop, question)
+        .await
+        .expect("it is necessary");
+    release(&mut shop, &order, &grant)
+        .await
+        .expect("it is granted");
     erase(&mut shop, &subject).await;
 }
 
@@ -99,7 +175,11 @@ fn edges(spans: &[Span]) -> BTreeSet<(String, String, String)> {
             .iter()
             .find(|it| it.id == callee.parent && it.trace == callee.trace && !it.is_server);
         if let Some(caller) = caller {
-            edges.insert((caller.service.clone(), callee.service.clone(), callee.name.clone()));
+            edges.insert((
+                caller.service.clone(),
+                callee.service.clone(),
+                callee.name.clone(),
+            ));
         }
     }
     edges

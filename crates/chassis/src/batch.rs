@@ -65,13 +65,18 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
 async fn work<T, R, C, F>(mut queue: mpsc::Receiver<Waiting<T, R>>, batch_max: usize, mut commit: C)
 where
     C: FnMut(Vec<T>) -> F,
-    F: Future<Output = Vec<R>>,
+    F: Future<Output = Vec<R>> + Send + 'static,
+    R: Send + 'static,
 {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, batch_max).await > 0 {
         let (items, waiting): (Vec<T>, Vec<oneshot::Sender<R>>) =
             batch.drain(..).map(|it| (it.item, it.answer)).unzip();
-        for (waiting, answer) in waiting.into_iter().zip(commit(items).await) {
+        // A commit that panics takes its own batch with it, and no other one.
+        let Ok(answers) = tokio::spawn(commit(items)).await else {
+            continue;
+        };
+        for (waiting, answer) in waiting.into_iter().zip(answers) {
             // Whoever has gone does not need the answer.
             let _ = waiting.send(answer);
         }
@@ -100,6 +105,16 @@ mod tests {
                 answers
             }
         })
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_panics_answers_nobody_and_stops_nothing() {
+        let batcher = Batcher::start(4, 1, |items: Vec<u32>| async move {
+            assert_ne!(items, [13], "planted");
+            items
+        });
+        assert_eq!(batcher.submit(13).await, Err(BatchError::Stopped));
+        assert_eq!(batcher.submit(7).await, Ok(7));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod admin;
 mod admission;
 mod batch;
 mod callers;
+mod clause;
 mod config;
 mod connection;
 mod database;

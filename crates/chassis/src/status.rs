@@ -5,6 +5,11 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::clause;
+
+/// The metadata key of the clause keys that a refusal rests on.
+const CLAUSES: &str = "clauses";
+
 /// A refusal with its `google.rpc.ErrorInfo`. It becomes a [`Status`].
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -42,7 +47,8 @@ impl Refusal {
         self
     }
 
-    /// Adds a fact for the program, such as the limit that was passed.
+    /// Adds a fact for the program, such as the limit that was passed. `clauses` is the policy's own
+    /// answer; where none is given, a reason that keeps a clause carries its key.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Refusal {
         self.metadata.insert(key.into(), value.into());
         self
@@ -57,8 +63,14 @@ impl From<Refusal> for Status {
             reason,
             message,
             violations,
-            metadata,
+            mut metadata,
         } = refusal;
+        if let Some(clause) = clause::of_reason(&reason) {
+            let clauses = metadata.entry(CLAUSES.to_owned()).or_default();
+            if clauses.is_empty() {
+                *clauses = clause.to_owned();
+            }
+        }
         let mut details = ErrorDetails::with_error_info(reason, domain, metadata);
         for (field, wrong) in violations {
             details.add_bad_request_violation(field, wrong);
@@ -98,6 +110,37 @@ mod tests {
             .expect("a field was named")
             .field_violations;
         assert_eq!(violations[0].field, "values[0].name");
+    }
+
+    #[test]
+    fn a_refusal_names_its_clause_unless_the_policy_did() {
+        for (reason, given, named) in [
+            ("OTHER_ORDER", None, Some("use.payment-only-for-its-order")),
+            (
+                "NO_CONSENT",
+                Some("use.promotions-agreed"),
+                Some("use.promotions-agreed"),
+            ),
+            (
+                "NO_CONSENT",
+                Some(""),
+                Some("disclose.providers-with-permission"),
+            ),
+            ("STORE_UNAVAILABLE", None, None),
+        ] {
+            let mut refusal = refuse(Code::PermissionDenied, "consent", reason, "no");
+            if let Some(clauses) = given {
+                refusal = refusal.metadata(CLAUSES, clauses);
+            }
+            let info = Status::from(refusal)
+                .get_details_error_info()
+                .expect("it has one");
+            assert_eq!(
+                info.metadata.get(CLAUSES).map(String::as_str),
+                named,
+                "{reason}"
+            );
+        }
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl Endpoints {
     /// The gRPC address of a service.
     pub fn grpc(&self, service: &str) -> anyhow::Result<&str> {
         let endpoint = self.services.get(service);
-        Ok(&endpoint.with_context(|| format!("{service} is not listed"))?.grpc)
+        Ok(&endpoint
+            .with_context(|| format!("{service} is not listed"))?
+            .grpc)
     }
 
     /// Writes the file whole: a reader sees all of it or nothing.
@@ -41,7 +43,13 @@ impl Endpoints {
     pub async fn of_running_suite(layout: &Layout) -> Option<Self> {
         let text = fs::read_to_string(layout.endpoints()).ok()?;
         let endpoints: Self = serde_json::from_str(&text).ok()?;
-        let address = endpoints.services.values().next()?.grpc.strip_prefix("https://")?.to_owned();
+        let address = endpoints
+            .services
+            .values()
+            .next()?
+            .grpc
+            .strip_prefix("https://")?
+            .to_owned();
         tokio::net::TcpStream::connect(address).await.ok()?;
         Some(endpoints)
     }

@@ -19,7 +19,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Runtime::new()?.block_on(async {
         Telemetry::start(args.service.name())?;
         args.service.migrate().await?;
-        say!("the databases of {} are at this version", args.service.name());
+        say!(
+            "the databases of {} are at this version",
+            args.service.name()
+        );
         Ok(())
     })
 }

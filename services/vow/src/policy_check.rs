@@ -37,7 +37,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     for finding in &findings {
         say!("{name}:{finding}");
     }
-    let errors = findings.iter().filter(|it| it.severity == Severity::Error).count();
+    let errors = findings
+        .iter()
+        .filter(|it| it.severity == Severity::Error)
+        .count();
     let warnings = findings.len() - errors;
     if errors > 0 {
         say!("{name}: does not compile: {errors} errors, {warnings} warnings");
@@ -45,7 +48,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let rulebook = policy::compile(&text)?;
     let clauses = rulebook.clauses();
-    let by_rules = clauses.iter().filter(|it| it.enforced == policy::Enforced::ByRules).count();
-    say!("{name}: compiles: {} clauses, {by_rules} with rules, {warnings} warnings", clauses.len());
+    let by_rules = clauses
+        .iter()
+        .filter(|it| it.enforced == policy::Enforced::ByRules)
+        .count();
+    say!(
+        "{name}: compiles: {} clauses, {by_rules} with rules, {warnings} warnings",
+        clauses.len()
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -76,7 +76,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 impl Args {
     /// Free ports and SQLite in a folder of the tour's own.
     pub fn for_a_tour(dir: PathBuf) -> Self {
-        Self { dir, port: 0, databases: Vec::new() }
+        Self {
+            dir,
+            port: 0,
+            databases: Vec::new(),
+        }
     }
 
     fn database_url(&self, layout: &Layout, service: &str) -> DatabaseUrl {
@@ -100,8 +104,12 @@ impl FromStr for ServiceDatabase {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, url) = text.split_once('=').ok_or("write SERVICE=URL")?;
         let service = SERVICES.into_iter().find(|it| *it == name);
-        let service = service.ok_or_else(|| format!("SERVICE is one of {}", SERVICES.join(", ")))?;
-        Ok(Self { service, url: url.to_owned().into() })
+        let service =
+            service.ok_or_else(|| format!("SERVICE is one of {}", SERVICES.join(", ")))?;
+        Ok(Self {
+            service,
+            url: url.to_owned().into(),
+        })
     }
 }
 
@@ -113,12 +121,16 @@ impl Suite {
         }
         // All four are bound before any of them starts, so that each knows where its peers are.
         let mut processes = Vec::new();
-        let mut endpoints = Endpoints { services: BTreeMap::new() };
+        let mut endpoints = Endpoints {
+            services: BTreeMap::new(),
+        };
         for (position, service) in SERVICES.into_iter().enumerate() {
             let config = chassis_config(layout, args, service, position);
             let process = Process::open(service, config.clone(), stop.clone())
                 .with_context(|| format!("{service} cannot start"))?;
-            endpoints.services.insert(service.to_owned(), endpoint(&process)?);
+            endpoints
+                .services
+                .insert(service.to_owned(), endpoint(&process)?);
             processes.push((service, config, process));
         }
         let mut services = JoinSet::new();
@@ -128,7 +140,11 @@ impl Suite {
             let service = configured(layout, &endpoints, service, config)?;
             services.spawn_blocking(move || on_a_runtime_of_its_own(service, process));
         }
-        let mut suite = Self { endpoints, services, stop };
+        let mut suite = Self {
+            endpoints,
+            services,
+            stop,
+        };
         for mut ready in ready {
             tokio::select! {
                 _ = ready.wait_for(|it| *it) => {}
@@ -158,7 +174,9 @@ impl Suite {
 /// One small runtime for each service costs less than one large one for all: no call wakes a
 /// thread to go on.
 fn on_a_runtime_of_its_own(service: Service, process: Process) -> anyhow::Result<()> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(service.run(process))
 }
 
@@ -178,12 +196,7 @@ pub fn clients(layout: &Layout, endpoints: &Endpoints, name: &str) -> anyhow::Re
     Ok(Clients::connect(&addresses, &material, TENANT)?)
 }
 
-fn chassis_config(
-    layout: &Layout,
-    args: &Args,
-    service: &str,
-    position: usize,
-) -> chassis::Config {
+fn chassis_config(layout: &Layout, args: &Args, service: &str, position: usize) -> chassis::Config {
     chassis::Config {
         listen: args.listen(position, 0),
         admin_listen: args.listen(position, ADMIN_PORT_OFFSET),
@@ -257,7 +270,11 @@ async fn publish_first_policy(layout: &Layout, endpoints: &Endpoints) -> anyhow:
         text: POLICY.to_owned(),
         validate_only: false,
     });
-    operator.consent.publish_policy(request).await.context("the policy cannot be published")?;
+    operator
+        .consent
+        .publish_policy(request)
+        .await
+        .context("the policy cannot be published")?;
     Ok(())
 }
 
@@ -266,18 +283,33 @@ fn greet(layout: &Layout, endpoints: &Endpoints) {
     say!("Vow is up, with the policy {POLICY_FILE}.");
     say!();
     for (service, endpoint) in &endpoints.services {
-        say!("  {service:<17} {}   metrics {}/metrics", endpoint.grpc, endpoint.admin);
+        say!(
+            "  {service:<17} {}   metrics {}/metrics",
+            endpoint.grpc,
+            endpoint.admin
+        );
     }
     say!();
-    say!("Material is in {folder}: ca.pem, clients/shop.pem and clients/shop.key, and others beside them;");
+    say!(
+        "Material is in {folder}: ca.pem, clients/shop.pem and clients/shop.key, and others beside them;"
+    );
     say!("{folder}/callers.toml says who may call what.");
     say!();
     say!("Call it, in the tenant `default`, with stubs made from proto/ or by reflection:");
-    let identity = endpoints.grpc(identity::NAME).unwrap_or_default().trim_start_matches("https://");
-    say!("  grpcurl -cacert {folder}/ca.pem -cert {folder}/clients/shop.pem -key {folder}/clients/shop.key \\");
-    say!("    -d '{{\"request_id\": \"1\", \"region\": \"US\", \"age_band\": \"AGE_BAND_ADULT\"}}' \\");
+    let identity = endpoints
+        .grpc(identity::NAME)
+        .unwrap_or_default()
+        .trim_start_matches("https://");
+    say!(
+        "  grpcurl -cacert {folder}/ca.pem -cert {folder}/clients/shop.pem -key {folder}/clients/shop.key \\"
+    );
+    say!(
+        "    -d '{{\"request_id\": \"1\", \"region\": \"US\", \"age_band\": \"AGE_BAND_ADULT\"}}' \\"
+    );
     say!("    {identity} vow.identity.v1.IdentityService/RegisterSubject");
     say!();
-    say!("Watch one person's life under the policy: vow tour (from the sources: cargo run -- tour)");
+    say!(
+        "Watch one person's life under the policy: vow tour (from the sources: cargo run -- tour)"
+    );
     say!("Stop with Ctrl-C.");
 }

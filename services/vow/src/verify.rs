@@ -70,10 +70,14 @@ pub fn prove(text: &str, key: &VerifierKey) -> Verdict {
         key.name()
     );
     let Some(opening) = verified.opening else {
-        return Ok(format!("{place}; the file does not say what the entry records"));
+        return Ok(format!(
+            "{place}; the file does not say what the entry records"
+        ));
     };
     let payload = String::from_utf8_lossy(&opening.payload).into_owned();
-    Ok(format!("{place}; it commits to exactly this record:\n{payload}"))
+    Ok(format!(
+        "{place}; it commits to exactly this record:\n{payload}"
+    ))
 }
 
 fn token(text: &str, keys: &PathBuf) -> anyhow::Result<Verdict> {
@@ -81,12 +85,18 @@ fn token(text: &str, keys: &PathBuf) -> anyhow::Result<Verdict> {
     let bundle = KeyBundle::parse(&bundle).context("--keys is not a set of public keys")?;
     if let Ok(receipt) = ConsentReceipt::verify(text, &bundle) {
         let body = serde_json::to_string_pretty(&receipt)?;
-        return Ok(Ok(format!("the consent receipt is signed by {}:\n{body}", receipt.iss)));
+        return Ok(Ok(format!(
+            "the consent receipt is signed by {}:\n{body}",
+            receipt.iss
+        )));
     }
     Ok(match ErasureCertificate::verify(text, &bundle) {
         Ok(certificate) => {
             let body = serde_json::to_string_pretty(&certificate)?;
-            Ok(format!("the erasure certificate is signed by {}:\n{body}", certificate.iss))
+            Ok(format!(
+                "the erasure certificate is signed by {}:\n{body}",
+                certificate.iss
+            ))
         }
         Err(error) => Err(error.to_string()),
     })

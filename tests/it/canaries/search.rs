@@ -2,8 +2,47 @@
 
 use std::{fs, path::Path};
 
-/// Every file below a folder with its bytes; the name counts as part of them.
-pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+use memchr::memmem;
+
+/// A place that was searched, prepared for many searches.
+pub struct Place {
+    /// What a failure names.
+    pub name: String,
+    lower: Vec<u8>,
+    joined: Vec<u8>,
+}
+
+impl Place {
+    /// A place that holds these bytes.
+    pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        let mut lower = bytes.into();
+        lower.make_ascii_lowercase();
+        let joined = lower
+            .iter()
+            .copied()
+            .filter(|it| !matches!(it, b' ' | b'-'))
+            .collect();
+        Self {
+            name: name.into(),
+            lower,
+            joined,
+        }
+    }
+
+    /// Whether a value stands here.
+    pub fn contains(&self, value: &str) -> bool {
+        let value = value.to_ascii_lowercase();
+        if memmem::find(&self.lower, value.as_bytes()).is_some() {
+            return true;
+        }
+        let digits: Vec<u8> = value.bytes().filter(u8::is_ascii_digit).collect();
+        // Fewer digits stand together by chance.
+        digits.len() >= 10 && memmem::find(&self.joined, &digits).is_some()
+    }
+}
+
+/// Every file below a folder; its name counts as part of its bytes.
+pub fn files(folder: &Path) -> Vec<Place> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -14,23 +53,8 @@ pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
             let mut bytes = fs::read(&path).unwrap_or_default();
             let name = path.display().to_string();
             bytes.extend_from_slice(format!("\n{name}").as_bytes());
-            found.push((name, bytes));
+            found.push(Place::new(name, bytes));
         }
     }
     found
-}
-
-/// Whether a value stands in bytes.
-pub fn contains(bytes: &[u8], value: &str) -> bool {
-    let value = value.as_bytes();
-    if bytes.windows(value.len()).any(|it| it.eq_ignore_ascii_case(value)) {
-        return true;
-    }
-    let digits: Vec<u8> = value.iter().copied().filter(u8::is_ascii_digit).collect();
-    if digits.len() < 10 {
-        return false;
-    }
-    let joined: Vec<u8> =
-        bytes.iter().copied().filter(|it| !matches!(it, b' ' | b'-')).collect();
-    joined.windows(digits.len()).any(|it| it == digits)
 }

@@ -1,4 +1,4 @@
-//! `collect.voluntary`: at the site only the person's own act brings a value in, and each value keeps where it came from.
+//! `collect.voluntary`: only an act that the point accepts brings a value in, and the value keeps it.
 
 use tonic::Code;
 
@@ -14,10 +14,16 @@ async fn permits_the_persons_own_act_and_keeps_the_provenance() {
         let subject = register(&mut shop).await;
         let question = collect(&subject, act, &[NAME]);
         let (grant, decision) = authorize(&mut shop, question).await.expect(act);
-        assert!(decision.clauses.contains(&CLAUSE.to_owned()), "{:?}", decision.clauses);
+        assert!(
+            decision.clauses.contains(&CLAUSE.to_owned()),
+            "{:?}",
+            decision.clauses
+        );
         store(&mut shop, &grant, &[(NAME, "Ada")]).await.expect(act);
 
-        let request = proto::identity::GetSubjectRequest { subject_id: subject };
+        let request = proto::identity::GetSubjectRequest {
+            subject_id: subject,
+        };
         let answer = shop.identity.get_subject(shop.request(request)).await;
         let values = answer.expect("it is registered").into_inner().values;
         let provenance = values[0].provenance.as_ref().expect("each value has one");

@@ -8,9 +8,15 @@ use crate::suite::{Suite, acts::*};
 async fn permits_a_registration_that_is_no_sale() {
     let suite = Suite::start().await;
     let mut operator = suite.operator();
-    register_recipient(&mut operator, "letterpress", "service_provider", NEWSLETTER, &[EMAIL])
-        .await
-        .expect("a newsletter is no sale");
+    register_recipient(
+        &mut operator,
+        "letterpress",
+        "service_provider",
+        NEWSLETTER,
+        &[EMAIL],
+    )
+    .await
+    .expect("a newsletter is no sale");
 }
 
 #[tokio::test]
@@ -44,7 +50,10 @@ async fn refuses_to_publish_a_policy_that_sells() {
         text: sale,
         validate_only: false,
     };
-    let answer = operator.consent.publish_policy(operator.request(request)).await;
+    let answer = operator
+        .consent
+        .publish_policy(operator.request(request))
+        .await;
     assert_refused(answer, Code::InvalidArgument, "SALE_FORBIDDEN");
 }
 
@@ -52,11 +61,22 @@ async fn refuses_to_publish_a_policy_that_sells() {
 async fn refuses_a_question_about_a_sale() {
     let suite = Suite::start().await;
     let (mut shop, mut operator) = (suite.shop(), suite.operator());
-    register_recipient(&mut operator, "letterpress", "service_provider", NEWSLETTER, &[EMAIL])
-        .await
-        .expect("a newsletter is no sale");
+    register_recipient(
+        &mut operator,
+        "letterpress",
+        "service_provider",
+        NEWSLETTER,
+        &[EMAIL],
+    )
+    .await
+    .expect("a newsletter is no sale");
     let subject = register(&mut shop).await;
-    let question = disclose(&subject, "letterpress", "third_party_sharing.sale", &[EMAIL]);
+    let question = disclose(
+        &subject,
+        "letterpress",
+        "third_party_sharing.sale",
+        &[EMAIL],
+    );
     let answer = authorize(&mut shop, question).await;
     assert_refused(answer, Code::PermissionDenied, "SALE_FORBIDDEN");
 }

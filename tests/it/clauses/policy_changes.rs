@@ -1,4 +1,4 @@
-//! `policy.changes`: versions are immutable, digested and dated; a change shows by clause; each decision names its version.
+//! `policy.changes`: versions are immutable, digested and dated, and each decision names its version.
 
 use client::Clients;
 use proto::consent::{
@@ -18,12 +18,20 @@ async fn permits_a_new_version_that_is_digested_dated_and_compared() {
         let suite = Suite::start_on(database).await;
         let mut operator = suite.operator();
         let text = without_registration_email();
-        let preview = publish(&mut operator, &text, true).await.expect("it compiles");
+        let preview = publish(&mut operator, &text, true)
+            .await
+            .expect("it compiles");
         assert_eq!(preview.revision, 0);
-        let changed: Vec<_> = preview.changes.iter().map(|it| it.clause.as_str()).collect();
+        let changed: Vec<_> = preview
+            .changes
+            .iter()
+            .map(|it| it.clause.as_str())
+            .collect();
         assert_eq!(changed, ["collect.declared-only"]);
 
-        let published = publish(&mut operator, &text, false).await.expect("it compiles");
+        let published = publish(&mut operator, &text, false)
+            .await
+            .expect("it compiles");
         let version = published.version.expect("it is returned");
         assert_eq!(version.policy_version, "v2");
         assert_eq!(version.digest, Sha256::digest(&text).to_vec());
@@ -31,15 +39,25 @@ async fn permits_a_new_version_that_is_digested_dated_and_compared() {
         assert!(version.published_at.is_some());
         assert_eq!(published.changes, preview.changes);
 
-        let again = publish(&mut operator, &text, false).await.expect("it is the same");
+        let again = publish(&mut operator, &text, false)
+            .await
+            .expect("it is the same");
         assert_eq!(again.version.expect("it is returned").policy_version, "v2");
 
         let request = ListPolicyVersionsRequest::default();
-        let answer = operator.consent.list_policy_versions(operator.request(request)).await;
+        let answer = operator
+            .consent
+            .list_policy_versions(operator.request(request))
+            .await;
         let versions = answer.expect("there are some").into_inner().versions;
-        let names: Vec<_> = versions.iter().map(|it| it.policy_version.as_str()).collect();
+        let names: Vec<_> = versions
+            .iter()
+            .map(|it| it.policy_version.as_str())
+            .collect();
         assert_eq!(names, ["v1", "v2"]);
-        let request = GetPolicyRequest { policy_version: "v1".into() };
+        let request = GetPolicyRequest {
+            policy_version: "v1".into(),
+        };
         let answer = operator.consent.get_policy(operator.request(request)).await;
         assert_eq!(answer.expect("it is kept").into_inner().text, POLICY);
     }
@@ -51,10 +69,14 @@ async fn permits_by_the_new_version_only_what_the_accepted_one_permits_too() {
     let (mut shop, mut operator) = (suite.shop(), suite.operator());
     let subject = register(&mut shop).await;
     let question = collect(&subject, "typed", &[EMAIL]);
-    authorize(&mut shop, question.clone()).await.expect("v1 declares it");
+    authorize(&mut shop, question.clone())
+        .await
+        .expect("v1 declares it");
 
     let narrower = without_registration_email();
-    publish(&mut operator, &narrower, false).await.expect("it compiles");
+    publish(&mut operator, &narrower, false)
+        .await
+        .expect("it compiles");
     let answer = authorize(&mut shop, question.clone()).await;
     assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
 
@@ -64,13 +86,25 @@ async fn permits_by_the_new_version_only_what_the_accepted_one_permits_too() {
         subject_id: subject.clone(),
         policy_version: "v2".into(),
     };
-    shop.consent.accept_policy(shop.request(request)).await.expect("it is published");
-    let wide = POLICY.replacen("title = \"Only what is declared comes in\"", "title = \"Wide\"", 1);
-    publish(&mut operator, &wide, false).await.expect("it compiles");
+    shop.consent
+        .accept_policy(shop.request(request))
+        .await
+        .expect("it is published");
+    let wide = POLICY.replacen(
+        "title = \"Only what is declared comes in\"",
+        "title = \"Wide\"",
+        1,
+    );
+    publish(&mut operator, &wide, false)
+        .await
+        .expect("it compiles");
     let answer = authorize(&mut shop, question.clone()).await;
     let status = assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
     let info = client::error_info(&status).expect("it has a reason");
-    assert_eq!(info.metadata.get("policy_version").map(String::as_str), Some("v2"));
+    assert_eq!(
+        info.metadata.get("policy_version").map(String::as_str),
+        Some("v2")
+    );
     let name = collect(&subject, "typed", &[NAME]);
     let (_, decision) = authorize(&mut shop, name).await.expect("both declare it");
     assert_eq!(decision.policy_version, "v3");
@@ -83,16 +117,22 @@ async fn refuses_a_pinned_version_that_is_unknown_or_superseded() {
     let subject = register(&mut shop).await;
     let mut question = collect(&subject, "typed", &[NAME]);
     question.policy_version = "v1".into();
-    authorize(&mut shop, question.clone()).await.expect("it is the current one");
+    authorize(&mut shop, question.clone())
+        .await
+        .expect("it is the current one");
     question.policy_version = "v9".into();
     let answer = authorize(&mut shop, question.clone()).await;
     assert_refused(answer, Code::FailedPrecondition, "POLICY_VERSION_UNKNOWN");
     let answer = check(&mut shop, question.clone(), 0).await;
     assert_refused(answer, Code::FailedPrecondition, "POLICY_VERSION_UNKNOWN");
 
-    publish(&mut operator, &without_registration_email(), false).await.expect("it compiles");
+    publish(&mut operator, &without_registration_email(), false)
+        .await
+        .expect("it compiles");
     question.policy_version = "v1".into();
-    let seen = check(&mut shop, question, 0).await.expect("a check answers");
+    let seen = check(&mut shop, question, 0)
+        .await
+        .expect("a check answers");
     assert_eq!(seen.effect, i32::from(Effect::Deny));
     assert_eq!(seen.reason, "POLICY_VERSION_SUPERSEDED");
 }
@@ -102,30 +142,35 @@ async fn refuses_a_policy_that_does_not_compile_and_names_the_line() {
     let suite = Suite::start().await;
     let mut operator = suite.operator();
     let broken = POLICY.replacen("basis = \"CONTRACT\"", "basis = \"BECAUSE\"", 1);
-    let line = 1 + broken.lines().position(|it| it.contains("BECAUSE")).expect("it is there");
+    let line = 1 + broken
+        .lines()
+        .position(|it| it.contains("BECAUSE"))
+        .expect("it is there");
     let status = assert_refused(
         publish(&mut operator, &broken, false).await,
         Code::InvalidArgument,
         "POLICY_INVALID",
     );
     let violations = tonic_types::StatusExt::get_details_bad_request(&status);
-    let violations = violations.expect("each finding is a violation").field_violations;
+    let violations = violations
+        .expect("each finding is a violation")
+        .field_violations;
     assert!(
-        violations.iter().any(|it| format!("{} {}", it.field, it.description).contains(&line.to_string())),
+        violations
+            .iter()
+            .any(|it| format!("{} {}", it.field, it.description).contains(&line.to_string())),
         "{violations:?}"
     );
 }
 
+/// The shipped policy, but the registration no longer declares the e-mail address.
 fn without_registration_email() -> String {
-    // The point site_registration is the first that lists name and e-mail side by side.
-    let text = POLICY.replacen(
-        "categories = [\"user.name\", \"user.contact.email\", \"user.contact.address\"",
-        "categories = [\"user.name\", \"user.contact.address\"",
-        1,
-    );
-    assert_ne!(text, POLICY);
-    // The activity that needs it goes too, or the linter is right to complain.
-    text.replacen("needs = [\"user.name\", \"user.contact.email\"]", "needs = [\"user.name\"]", 1)
+    let (before, point) = POLICY
+        .split_once("key = \"site_registration\"")
+        .expect("it is declared");
+    let narrower = point.replacen("    \"user.contact.email\",\n", "", 1);
+    assert_ne!(narrower, point);
+    format!("{before}key = \"site_registration\"{narrower}")
 }
 
 async fn publish(
@@ -133,7 +178,14 @@ async fn publish(
     text: &str,
     validate_only: bool,
 ) -> Result<PublishPolicyResponse, Status> {
-    let request =
-        PublishPolicyRequest { request_id: new_id(), text: text.into(), validate_only };
-    Ok(operator.consent.publish_policy(operator.request(request)).await?.into_inner())
+    let request = PublishPolicyRequest {
+        request_id: new_id(),
+        text: text.into(),
+        validate_only,
+    };
+    Ok(operator
+        .consent
+        .publish_policy(operator.request(request))
+        .await?
+        .into_inner())
 }

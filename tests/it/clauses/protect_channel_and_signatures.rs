@@ -22,8 +22,7 @@ async fn permits_a_caller_the_authority_vouches_for() {
 async fn refuses_a_caller_without_a_certificate_or_with_a_strangers() {
     let suite = Suite::start().await;
     let authority = fs::read_to_string(suite.material().join("ca.pem")).expect("init made it");
-    let own_authority =
-        fs::read_to_string(suite.material().join("ca.key")).expect("init made it");
+    let own_authority = fs::read_to_string(suite.material().join("ca.key")).expect("init made it");
     let own = issuer(&own_authority);
     let foreign = KeyPair::generate().expect("a key can be made");
     let foreign = issuer(&foreign.serialize_pem());
@@ -37,20 +36,40 @@ async fn refuses_a_caller_without_a_certificate_or_with_a_strangers() {
         let now = time::OffsetDateTime::now_utc();
         let material = signed(issuer, &authority, &uris, now + day * valid_from);
         let code = first_call(&suite, &material).await;
-        assert_eq!(code, Code::Unavailable, "{what} must not get through the handshake");
+        assert_eq!(
+            code,
+            Code::Unavailable,
+            "{what} must not get through the handshake"
+        );
     }
     for (what, uris) in [
         ("no SPIFFE id", vec![]),
-        ("two SPIFFE ids", vec![SHOP, "spiffe://vow.local/workload/other"]),
+        (
+            "two SPIFFE ids",
+            vec![SHOP, "spiffe://vow.local/workload/other"],
+        ),
         ("another scheme", vec!["https://vow.local/workload/shop"]),
     ] {
         let yesterday = time::OffsetDateTime::now_utc() - day;
         let material = signed(&own, &authority, &uris, yesterday);
-        assert_eq!(first_call(&suite, &material).await, Code::Unauthenticated, "{what}");
+        assert_eq!(
+            first_call(&suite, &material).await,
+            Code::Unauthenticated,
+            "{what}"
+        );
     }
     let yesterday = time::OffsetDateTime::now_utc() - day;
-    let unknown = signed(&own, &authority, &["spiffe://vow.local/workload/mallory"], yesterday);
-    assert_eq!(first_call(&suite, &unknown).await, Code::PermissionDenied, "an unlisted caller");
+    let unknown = signed(
+        &own,
+        &authority,
+        &["spiffe://vow.local/workload/mallory"],
+        yesterday,
+    );
+    assert_eq!(
+        first_call(&suite, &unknown).await,
+        Code::PermissionDenied,
+        "an unlisted caller"
+    );
 }
 
 #[tokio::test]
@@ -63,8 +82,14 @@ async fn refuses_plaintext() {
         let mut identity =
             proto::identity::identity_service_client::IdentityServiceClient::new(channel);
         let request = proto::identity::GetSubjectRequest::default();
-        let status = identity.get_subject(request).await.expect_err("there is no plaintext");
-        assert!(status.code() == Code::Unavailable || status.code() == Code::Unknown, "{status}");
+        let status = identity
+            .get_subject(request)
+            .await
+            .expect_err("there is no plaintext");
+        assert!(
+            status.code() == Code::Unavailable || status.code() == Code::Unknown,
+            "{status}"
+        );
     }
 }
 
@@ -93,30 +118,53 @@ async fn refuses_a_grant_that_is_altered_expired_stolen_or_elsewhere() {
         it.iat += 60;
         it.exp += 60;
     });
-    vary("GRANT_WRONG_HOLDER", &|it| it.holder = "spiffe://vow.local/workload/other".into());
-    vary("GRANT_WRONG_AUDIENCE", &|it| it.aud = "payments-data".into());
+    vary("GRANT_WRONG_HOLDER", &|it| {
+        it.holder = "spiffe://vow.local/workload/other".into()
+    });
+    vary("GRANT_WRONG_AUDIENCE", &|it| {
+        it.aud = "payments-data".into()
+    });
     vary("GRANT_WRONG_TENANT", &|it| it.tenant = "clinic".into());
     vary("GRANT_INVALID", &|it| it.iss = "identity".into());
     let token = grant::issue(&key, &sound);
     for position in (0..token.len()).step_by(17) {
         let mut altered = token.clone().into_bytes();
-        altered[position] = if altered[position] == b'A' { b'B' } else { b'A' };
-        wrong.push(("GRANT_INVALID", String::from_utf8(altered).expect("it is ASCII")));
+        altered[position] = if altered[position] == b'A' {
+            b'B'
+        } else {
+            b'A'
+        };
+        wrong.push((
+            "GRANT_INVALID",
+            String::from_utf8(altered).expect("it is ASCII"),
+        ));
     }
     for (reason, token) in wrong {
         let answer = reveal(&mut shop, &token).await;
         assert_refused(answer, Code::PermissionDenied, reason);
     }
-    assert_eq!(account(&mut shop, &subject).await.expect("she may know").len(), 0);
+    assert_eq!(
+        account(&mut shop, &subject)
+            .await
+            .expect("she may know")
+            .len(),
+        0
+    );
 }
 
 #[tokio::test]
 async fn permits_anybody_to_verify_receipts_offline_and_refuses_forged_ones() {
     let suite = Suite::start().await;
     let (mut shop, mut operator) = (suite.shop(), suite.operator());
-    register_recipient(&mut operator, "letterpress", "service_provider", NEWSLETTER, &[NAME])
-        .await
-        .expect("it is a provider");
+    register_recipient(
+        &mut operator,
+        "letterpress",
+        "service_provider",
+        NEWSLETTER,
+        &[NAME],
+    )
+    .await
+    .expect("it is a provider");
     let subject = register(&mut shop).await;
     collect_typed(&mut shop, &subject, &[(NAME, "Ada")]).await;
     let yes = grant_consent(&mut shop, scope(&subject, NEWSLETTER, "letterpress")).await;
@@ -129,7 +177,10 @@ async fn permits_anybody_to_verify_receipts_offline_and_refuses_forged_ones() {
 
     let question = disclose(&subject, "letterpress", NEWSLETTER, &[NAME]);
     let (token, _) = authorize(&mut shop, question).await.expect("she agreed");
-    let record = reveal(&mut shop, &token).await.expect("it is granted").record;
+    let record = reveal(&mut shop, &token)
+        .await
+        .expect("it is granted")
+        .record;
     let proof = receipt(&mut shop, &record.expect("it is recorded").entry_id).await;
     let proof = proof.expect("it can be proved");
     assert!(verifies(&suite, &proof));
@@ -146,7 +197,11 @@ fn verifies(suite: &Suite, proof: &str) -> bool {
     let file = suite.folder().join("receipt.tlog-proof");
     fs::write(&file, proof).expect("the folder can be written");
     let mut verify = Command::new(VOW);
-    verify.arg("verify").arg(&file).arg("--key").arg(suite.material().join("log.vkey"));
+    verify
+        .arg("verify")
+        .arg(&file)
+        .arg("--key")
+        .arg(suite.material().join("log.vkey"));
     let code = verify.output().expect("the program runs").status.code();
     assert!(matches!(code, Some(0 | 3)), "{code:?}");
     code == Some(0)
@@ -174,14 +229,18 @@ fn sound_grant(subject: &str) -> Grant {
 
 async fn first_call(suite: &Suite, material: &Material) -> Code {
     let mut caller = Clients::connect(&suite.addresses(), material, "default").expect("it is PEM");
-    let request = proto::identity::GetSubjectRequest { subject_id: Uuid::new_v4().into() };
+    let request = proto::identity::GetSubjectRequest {
+        subject_id: Uuid::new_v4().into(),
+    };
     let answer = caller.identity.get_subject(caller.request(request)).await;
     answer.expect_err("nobody is registered").code()
 }
 
 fn issuer(key: &str) -> Issuer<'static, KeyPair> {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(rcgen::DnType::CommonName, "Vow development authority");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Vow development authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     Issuer::new(params, KeyPair::from_pem(key).expect("it is a key"))
 }
@@ -197,7 +256,9 @@ fn signed(
     params.not_before = valid_from;
     params.not_after = valid_from + time::Duration::days(2);
     for uri in uris {
-        params.subject_alt_names.push(SanType::URI((*uri).try_into().expect("it is ASCII")));
+        params
+            .subject_alt_names
+            .push(SanType::URI((*uri).try_into().expect("it is ASCII")));
     }
     params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
     let key = KeyPair::generate().expect("a key can be made");
@@ -212,7 +273,12 @@ fn signed(
 #[tokio::test]
 async fn permits_the_development_material_only_to_its_owner() {
     let suite = Suite::start().await;
-    for secret in ["ca.key", "clients/shop.key", "identity/signing.key", "identity/key-encryption.keys"] {
+    for secret in [
+        "ca.key",
+        "clients/shop.key",
+        "identity/signing.key",
+        "identity/key-encryption.keys",
+    ] {
         let file = fs::metadata(suite.material().join(secret)).expect("init made it");
         assert_eq!(file.permissions().mode() & 0o077, 0, "{secret}");
     }

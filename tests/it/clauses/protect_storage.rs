@@ -19,11 +19,14 @@ async fn permits_a_look_up_by_a_value_that_is_stored_nowhere_in_clear() {
         (ADDRESS, "77 Locked Lane"),
     ];
     collect_typed(&mut shop, &subject, &values).await;
-    for (category, text) in
-        [(EMAIL, " Quillon.Sealed@Example.ORG "), (PHONE, "+1 (415) 555-0123")]
-    {
-        let request =
-            proto::identity::FindSubjectRequest { category: category.into(), text: text.into() };
+    for (category, text) in [
+        (EMAIL, " Quillon.Sealed@Example.ORG "),
+        (PHONE, "+1 (415) 555-0123"),
+    ] {
+        let request = proto::identity::FindSubjectRequest {
+            category: category.into(),
+            text: text.into(),
+        };
         let answer = shop.identity.find_subject(shop.request(request)).await;
         let found = answer.expect("it is indexed").into_inner().subject_ids;
         assert_eq!(found, [subject.clone()], "{category}");
@@ -36,10 +39,13 @@ async fn permits_a_look_up_by_a_value_that_is_stored_nowhere_in_clear() {
     assert_refused(answer, Code::NotFound, "SUBJECT_UNKNOWN");
 
     let files = search::files(suite.folder());
-    assert!(files.iter().any(|(name, _)| name.ends_with("identity.db")), "the search must see it");
+    assert!(
+        files.iter().any(|it| it.name.ends_with("identity.db")),
+        "the search must see it"
+    );
     for (_, text) in values {
-        for (name, bytes) in &files {
-            assert!(!search::contains(bytes, text), "a value stands in {name}");
+        for file in &files {
+            assert!(!file.contains(text), "a value stands in {}", file.name);
         }
     }
 }
@@ -51,12 +57,20 @@ async fn refuses_a_caller_a_method_a_tenant_and_a_purpose_that_is_not_listed() {
     let subject = register(&mut shop).await;
 
     let mut newsletter = suite.client("newsletter", "default");
-    let request = proto::identity::GetSubjectRequest { subject_id: subject.clone() };
-    let answer = newsletter.identity.get_subject(newsletter.request(request.clone())).await;
+    let request = proto::identity::GetSubjectRequest {
+        subject_id: subject.clone(),
+    };
+    let answer = newsletter
+        .identity
+        .get_subject(newsletter.request(request.clone()))
+        .await;
     assert_refused(answer, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
 
     let mut elsewhere = suite.client("shop", "clinic");
-    let answer = elsewhere.identity.get_subject(elsewhere.request(request)).await;
+    let answer = elsewhere
+        .identity
+        .get_subject(elsewhere.request(request))
+        .await;
     assert_refused(answer, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
 
     let question = use_within(&subject, PAYMENT, &[NAME]);
@@ -64,7 +78,9 @@ async fn refuses_a_caller_a_method_a_tenant_and_a_purpose_that_is_not_listed() {
     assert_refused(answer, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
 
     // A service may only do what its part needs: payments-data may not erase.
-    let request = proto::disclosure_audit::ShredSubjectRequest { subject_id: subject };
+    let request = proto::disclosure_audit::ShredSubjectRequest {
+        subject_id: subject,
+    };
     let answer = shop.audit.shred_subject(shop.request(request)).await;
     assert_refused(answer, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
 }
@@ -77,7 +93,9 @@ async fn refuses_one_tenant_the_persons_of_another() {
     collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
 
     let mut clinic = suite.client("clinic", "clinic");
-    let request = proto::identity::GetSubjectRequest { subject_id: subject.clone() };
+    let request = proto::identity::GetSubjectRequest {
+        subject_id: subject.clone(),
+    };
     let answer = clinic.identity.get_subject(clinic.request(request)).await;
     assert_refused(answer, Code::NotFound, "SUBJECT_UNKNOWN");
     let request = proto::identity::FindSubjectRequest {

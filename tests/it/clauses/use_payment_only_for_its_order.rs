@@ -14,17 +14,28 @@ async fn permits_the_processor_exactly_the_fields_it_needs() {
         let suite = Suite::start_on(database).await;
         let (mut shop, subject, order) = paid_order(&suite, 2).await;
         let question = to_processor(&subject, &order, &[CARD, NAME]);
-        let (grant, decision) = authorize(&mut shop, question).await.expect("it is necessary");
+        let (grant, decision) = authorize(&mut shop, question)
+            .await
+            .expect("it is necessary");
         assert_eq!(decision.clauses, [CLAUSE]);
-        let released = release(&mut shop, &order, &grant).await.expect("it is granted");
-        assert_eq!(released.values, [order_card(NUMBER), order_text(NAME, "Ada")]);
+        let released = release(&mut shop, &order, &grant)
+            .await
+            .expect("it is granted");
+        assert_eq!(
+            released.values,
+            [order_card(NUMBER), order_text(NAME, "Ada")]
+        );
         assert_eq!(released.releases_left, 1);
         let entry = released.record.expect("it is recorded").entry_id;
         receipt(&mut shop, &entry).await.expect("it can be proved");
 
         let question = of_order(disclose(&subject, "swift", PAYMENT, &[ADDRESS]), &order);
-        let (grant, _) = authorize(&mut shop, question).await.expect("a carrier needs it");
-        let released = release(&mut shop, &order, &grant).await.expect("it is granted");
+        let (grant, _) = authorize(&mut shop, question)
+            .await
+            .expect("a carrier needs it");
+        let released = release(&mut shop, &order, &grant)
+            .await
+            .expect("it is granted");
         assert_eq!(released.values, [order_text(ADDRESS, "1 Lovelace Road")]);
     }
 }
@@ -36,10 +47,18 @@ async fn refuses_another_order_with_the_same_grant() {
         let (mut shop, subject, order) = paid_order(&suite, 3).await;
         let other = open_order(&mut shop, &subject, 3).await.order_id;
         let question = to_processor(&subject, &order, &[CARD]);
-        let (grant, _) = authorize(&mut shop, question).await.expect("it is necessary");
+        let (grant, _) = authorize(&mut shop, question)
+            .await
+            .expect("it is necessary");
         let answer = release(&mut shop, &other, &grant).await;
         assert_refused(answer, Code::PermissionDenied, "OTHER_ORDER");
-        assert_eq!(account(&mut shop, &subject).await.expect("she may know").len(), 0);
+        assert_eq!(
+            account(&mut shop, &subject)
+                .await
+                .expect("she may know")
+                .len(),
+            0
+        );
     }
 }
 
@@ -47,7 +66,11 @@ async fn refuses_another_order_with_the_same_grant() {
 async fn refuses_fields_a_recipient_does_not_need() {
     let suite = Suite::start().await;
     let (mut shop, subject, order) = paid_order(&suite, 3).await;
-    for (recipient, category) in [("card-house", EMAIL), ("card-house", ADDRESS), ("swift", CARD)] {
+    for (recipient, category) in [
+        ("card-house", EMAIL),
+        ("card-house", ADDRESS),
+        ("swift", CARD),
+    ] {
         let question = of_order(disclose(&subject, recipient, PAYMENT, &[category]), &order);
         let answer = authorize(&mut shop, question).await;
         let status = assert_refused(answer, Code::PermissionDenied, "FIELD_NOT_NECESSARY");
@@ -59,7 +82,11 @@ async fn refuses_fields_a_recipient_does_not_need() {
 async fn refuses_order_data_for_no_order() {
     let suite = Suite::start().await;
     let (mut shop, subject, _) = paid_order(&suite, 3).await;
-    let answer = authorize(&mut shop, disclose(&subject, "card-house", PAYMENT, &[CARD])).await;
+    let answer = authorize(
+        &mut shop,
+        disclose(&subject, "card-house", PAYMENT, &[CARD]),
+    )
+    .await;
     let status = assert_refused(answer, Code::PermissionDenied, "ORDER_REQUIRED");
     assert_eq!(clauses_of(&status), CLAUSE);
 }
@@ -70,7 +97,9 @@ async fn refuses_more_releases_than_the_order_allows() {
         let suite = Suite::start_on(database).await;
         let (mut shop, subject, order) = paid_order(&suite, 1).await;
         let question = to_processor(&subject, &order, &[CARD]);
-        let (grant, _) = authorize(&mut shop, question).await.expect("it is necessary");
+        let (grant, _) = authorize(&mut shop, question)
+            .await
+            .expect("it is necessary");
         let racers = (0..20).map(|_| {
             let (mut shop, order, grant) = (shop.clone(), order.clone(), grant.clone());
             tokio::spawn(async move { release(&mut shop, &order, &grant).await })
@@ -80,12 +109,22 @@ async fn refuses_more_releases_than_the_order_allows() {
             match racer.await.expect("it does not panic") {
                 Ok(_) => released += 1,
                 Err(status) => {
-                    assert_refused::<()>(Err(status), Code::FailedPrecondition, "RELEASES_EXHAUSTED");
+                    assert_refused::<()>(
+                        Err(status),
+                        Code::FailedPrecondition,
+                        "RELEASES_EXHAUSTED",
+                    );
                 }
             }
         }
         assert_eq!(released, 1);
-        assert_eq!(account(&mut shop, &subject).await.expect("she may know").len(), 1);
+        assert_eq!(
+            account(&mut shop, &subject)
+                .await
+                .expect("she may know")
+                .len(),
+            1
+        );
     }
 }
 
@@ -94,15 +133,29 @@ async fn permits_the_same_release_again_and_counts_it_once() {
     let suite = Suite::start().await;
     let (mut shop, subject, order) = paid_order(&suite, 1).await;
     let question = to_processor(&subject, &order, &[CARD]);
-    let (grant, _) = authorize(&mut shop, question.clone()).await.expect("it is necessary");
+    let (grant, _) = authorize(&mut shop, question.clone())
+        .await
+        .expect("it is necessary");
     let id = new_id();
-    let first = release_as(&mut shop, &id, &order, &grant).await.expect("it is granted");
-    let again = release_as(&mut shop, &id, &order, &grant).await.expect("it is the same");
+    let first = release_as(&mut shop, &id, &order, &grant)
+        .await
+        .expect("it is granted");
+    let again = release_as(&mut shop, &id, &order, &grant)
+        .await
+        .expect("it is the same");
     assert_eq!(first.values, again.values);
     assert_eq!(first.record, again.record);
-    assert_eq!(account(&mut shop, &subject).await.expect("she may know").len(), 1);
+    assert_eq!(
+        account(&mut shop, &subject)
+            .await
+            .expect("she may know")
+            .len(),
+        1
+    );
 
-    let (other_grant, _) = authorize(&mut shop, question).await.expect("it is necessary");
+    let (other_grant, _) = authorize(&mut shop, question)
+        .await
+        .expect("it is necessary");
     let answer = release_as(&mut shop, &id, &order, &other_grant).await;
     assert_refused(answer, Code::AlreadyExists, "IDEMPOTENCY_CONFLICT");
 }
@@ -117,11 +170,18 @@ async fn refuses_once_the_order_is_settled_or_cancelled() {
             .await
             .expect("it is open");
         settle(&mut shop, &settled).await.expect("it is open");
-        let request = proto::payments_data::CancelOrderRequest { order_id: cancelled.clone() };
-        shop.payments.cancel_order(shop.request(request)).await.expect("it is open");
+        let request = proto::payments_data::CancelOrderRequest {
+            order_id: cancelled.clone(),
+        };
+        shop.payments
+            .cancel_order(shop.request(request))
+            .await
+            .expect("it is open");
         for order in [settled, cancelled] {
             let question = to_processor(&subject, &order, &[CARD]);
-            let (grant, _) = authorize(&mut shop, question).await.expect("it is necessary");
+            let (grant, _) = authorize(&mut shop, question)
+                .await
+                .expect("it is necessary");
             let answer = release(&mut shop, &order, &grant).await;
             assert_refused(answer, Code::FailedPrecondition, "ORDER_CLOSED");
             let answer =
@@ -136,10 +196,12 @@ async fn refuses_a_card_that_cannot_be_one() {
     let suite = Suite::start().await;
     let (mut shop, subject, order) = paid_order(&suite, 3).await;
     for number in ["4242424242424241", "42", "4242-4242-4242-424x", ""] {
-        let answer =
-            store_order_data(&mut shop, &subject, &order, vec![order_card(number)]).await;
+        let answer = store_order_data(&mut shop, &subject, &order, vec![order_card(number)]).await;
         let status = assert_refused(answer, Code::InvalidArgument, "VALUE_INVALID");
-        assert!(number.is_empty() || !format!("{status:?}").contains(number), "{status:?}");
+        assert!(
+            number.is_empty() || !format!("{status:?}").contains(number),
+            "{status:?}"
+        );
     }
 }
 
@@ -160,8 +222,13 @@ async fn paid_order(suite: &Suite, releases_max: u32) -> (Clients, String, Strin
     }
     let subject = register(&mut shop).await;
     let order = open_order(&mut shop, &subject, releases_max).await.order_id;
-    let values =
-        vec![order_card(NUMBER), order_text(NAME, "Ada"), order_text(ADDRESS, "1 Lovelace Road")];
-    store_order_data(&mut shop, &subject, &order, values).await.expect("it is open");
+    let values = vec![
+        order_card(NUMBER),
+        order_text(NAME, "Ada"),
+        order_text(ADDRESS, "1 Lovelace Road"),
+    ];
+    store_order_data(&mut shop, &subject, &order, values)
+        .await
+        .expect("it is open");
     (shop, subject, order)
 }

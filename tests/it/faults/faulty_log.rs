@@ -56,17 +56,26 @@ impl FaultyLog {
         let tls = ServerTlsConfig::new()
             .identity(identity)
             .client_ca_root(Certificate::from_pem(read("ca.pem")));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
         let asked = Arc::new(AtomicUsize::new(0));
-        let service = Service { fault, asked: asked.clone() };
+        let service = Service {
+            fault,
+            asked: asked.clone(),
+        };
         let server = Server::builder()
             .tls_config(tls)
             .expect("the material is sound")
             .add_service(DisclosureAuditServiceServer::new(service))
             .serve_with_incoming(TcpListenerStream::new(listener));
         let server = tokio::spawn(async move { server.await.expect("it serves until dropped") });
-        Self { port, asked, server }
+        Self {
+            port,
+            asked,
+            server,
+        }
     }
 
     /// Where it listens.
@@ -93,10 +102,7 @@ struct Service {
 
 #[tonic::async_trait]
 impl DisclosureAuditService for Service {
-    async fn record(
-        &self,
-        _: Request<RecordRequest>,
-    ) -> Result<Response<RecordResponse>, Status> {
+    async fn record(&self, _: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let honest = RecordResponse {
             entry_id: uuid::Uuid::new_v4().into(),

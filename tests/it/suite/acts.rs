@@ -51,7 +51,8 @@ pub fn assert_refused<T: std::fmt::Debug>(
 /// The clause keys that a refusal carries.
 pub fn clauses_of(status: &Status) -> String {
     let info = client::error_info(status);
-    info.and_then(|it| it.metadata.get("clauses").cloned()).unwrap_or_default()
+    info.and_then(|it| it.metadata.get("clauses").cloned())
+        .unwrap_or_default()
 }
 
 /// Registers an adult in the United States who accepted the first policy version.
@@ -63,7 +64,10 @@ pub async fn register(shop: &mut Clients) -> String {
         accepted_policy_version: "v1".into(),
     };
     let answer = shop.identity.register_subject(shop.request(request)).await;
-    answer.expect("anybody can register").into_inner().subject_id
+    answer
+        .expect("anybody can register")
+        .into_inner()
+        .subject_id
 }
 
 /// Registers a recipient for a year.
@@ -75,8 +79,15 @@ pub async fn register_recipient(
     categories: &[&str],
 ) -> Result<(), Status> {
     let recipient = recipient(id, kind, purpose, categories);
-    let request = RegisterRecipientRequest { request_id: new_id(), recipient: Some(recipient) };
-    operator.audit.register_recipient(operator.request(request)).await.map(|_| ())
+    let request = RegisterRecipientRequest {
+        request_id: new_id(),
+        recipient: Some(recipient),
+    };
+    operator
+        .audit
+        .register_recipient(operator.request(request))
+        .await
+        .map(|_| ())
 }
 
 /// A registration for a year.
@@ -96,8 +107,13 @@ pub fn recipient(id: &str, kind: &str, purpose: &str, categories: &[&str]) -> Re
 
 /// A moment after now, or before it.
 pub fn seconds_from_now(seconds: i64) -> prost_types::Timestamp {
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is after 1970");
-    prost_types::Timestamp { seconds: now.as_secs() as i64 + seconds, nanos: 0 }
+    let now = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .expect("it is after 1970");
+    prost_types::Timestamp {
+        seconds: now.as_secs() as i64 + seconds,
+        nanos: 0,
+    }
 }
 
 /// The question to collect at the site's registration.
@@ -109,7 +125,10 @@ pub fn collect(subject: &str, act: &str, categories: &[&str]) -> Question {
 pub fn collect_at(subject: &str, point: &str, act: &str, categories: &[&str]) -> Question {
     Question {
         subject_id: subject.into(),
-        action: Some(Action::Collect(Collect { point: point.into(), act: act.into() })),
+        action: Some(Action::Collect(Collect {
+            point: point.into(),
+            act: act.into(),
+        })),
         categories: owned(categories),
         ..Default::default()
     }
@@ -130,7 +149,9 @@ pub fn use_within(subject: &str, purpose: &str, categories: &[&str]) -> Question
 pub fn disclose(subject: &str, recipient: &str, purpose: &str, categories: &[&str]) -> Question {
     Question {
         subject_id: subject.into(),
-        action: Some(Action::Disclose(Disclose { recipient_id: recipient.into() })),
+        action: Some(Action::Disclose(Disclose {
+            recipient_id: recipient.into(),
+        })),
         purpose: purpose.into(),
         categories: owned(categories),
         ..Default::default()
@@ -148,9 +169,19 @@ pub async fn authorize(
     caller: &mut Clients,
     question: Question,
 ) -> Result<(String, Decision), Status> {
-    let request = AuthorizeRequest { question: Some(question), at_least_as_fresh: 0 };
-    let answer = caller.consent.authorize(caller.request(request)).await?.into_inner();
-    Ok((answer.grant, answer.decision.expect("a grant has its decision")))
+    let request = AuthorizeRequest {
+        question: Some(question),
+        at_least_as_fresh: 0,
+    };
+    let answer = caller
+        .consent
+        .authorize(caller.request(request))
+        .await?
+        .into_inner();
+    Ok((
+        answer.grant,
+        answer.decision.expect("a grant has its decision"),
+    ))
 }
 
 /// Asks without acting.
@@ -159,8 +190,15 @@ pub async fn check(
     question: Question,
     at_least_as_fresh: u64,
 ) -> Result<Decision, Status> {
-    let request = CheckRequest { question: Some(question), at_least_as_fresh };
-    let answer = caller.consent.check(caller.request(request)).await?.into_inner();
+    let request = CheckRequest {
+        question: Some(question),
+        at_least_as_fresh,
+    };
+    let answer = caller
+        .consent
+        .check(caller.request(request))
+        .await?
+        .into_inner();
     Ok(answer.decision.expect("a check has its decision"))
 }
 
@@ -184,7 +222,11 @@ pub async fn grant_consent(
         source: Source::WebForm.into(),
         expires_at: None,
     };
-    Ok(shop.consent.grant_consent(shop.request(request)).await?.into_inner())
+    Ok(shop
+        .consent
+        .grant_consent(shop.request(request))
+        .await?
+        .into_inner())
 }
 
 /// Takes a yes back on a form.
@@ -197,36 +239,57 @@ pub async fn withdraw_consent(
         scope: Some(scope),
         source: Source::WebForm.into(),
     };
-    Ok(shop.consent.withdraw_consent(shop.request(request)).await?.into_inner())
+    Ok(shop
+        .consent
+        .withdraw_consent(shop.request(request))
+        .await?
+        .into_inner())
 }
 
 /// Brings values into the vault under a grant.
-pub async fn store(
-    shop: &mut Clients,
-    grant: &str,
-    values: &[(&str, &str)],
-) -> Result<(), Status> {
+pub async fn store(shop: &mut Clients, grant: &str, values: &[(&str, &str)]) -> Result<(), Status> {
     let values = values
         .iter()
-        .map(|(category, text)| Value { category: (*category).into(), text: (*text).into() })
+        .map(|(category, text)| Value {
+            category: (*category).into(),
+            text: (*text).into(),
+        })
         .collect();
-    let request = CollectRequest { request_id: new_id(), grant: grant.into(), values };
-    shop.identity.collect(shop.request(request)).await.map(|_| ())
+    let request = CollectRequest {
+        request_id: new_id(),
+        grant: grant.into(),
+        values,
+    };
+    shop.identity
+        .collect(shop.request(request))
+        .await
+        .map(|_| ())
 }
 
 /// Collects values that the person typed at the site's registration.
 pub async fn collect_typed(shop: &mut Clients, subject: &str, values: &[(&str, &str)]) {
     let categories: Vec<_> = values.iter().map(|(category, _)| *category).collect();
     let question = collect(subject, "typed", &categories);
-    let (grant, _) = authorize(shop, question).await.expect("the point declares them");
-    store(shop, &grant, values).await.expect("the grant covers them");
+    let (grant, _) = authorize(shop, question)
+        .await
+        .expect("the point declares them");
+    store(shop, &grant, values)
+        .await
+        .expect("the grant covers them");
 }
 
 /// Opens all that a grant covers.
 pub async fn reveal(caller: &mut Clients, grant: &str) -> Result<RevealResponse, Status> {
-    let request =
-        RevealRequest { grant: grant.into(), categories: Vec::new(), request_id: new_id() };
-    Ok(caller.identity.reveal(caller.request(request)).await?.into_inner())
+    let request = RevealRequest {
+        grant: grant.into(),
+        categories: Vec::new(),
+        request_id: new_id(),
+    };
+    Ok(caller
+        .identity
+        .reveal(caller.request(request))
+        .await?
+        .into_inner())
 }
 
 /// Opens an order for the shop.
@@ -239,18 +302,32 @@ pub async fn open_order(shop: &mut Clients, subject: &str, releases_max: u32) ->
         expires_at: None,
     };
     let answer = shop.payments.open_order(shop.request(request)).await;
-    answer.expect("anybody can order").into_inner().order.expect("it is returned")
+    answer
+        .expect("anybody can order")
+        .into_inner()
+        .order
+        .expect("it is returned")
 }
 
 /// A value of an order.
 pub fn order_text(category: &str, text: &str) -> OrderValue {
-    OrderValue { category: category.into(), value: Some(order_value::Value::Text(text.into())) }
+    OrderValue {
+        category: category.into(),
+        value: Some(order_value::Value::Text(text.into())),
+    }
 }
 
 /// A card of an order.
 pub fn order_card(number: &str) -> OrderValue {
-    let card = Card { number: number.into(), expiry_month: 12, expiry_year: 2099 };
-    OrderValue { category: CARD.into(), value: Some(order_value::Value::Card(card)) }
+    let card = Card {
+        number: number.into(),
+        expiry_month: 12,
+        expiry_year: 2099,
+    };
+    OrderValue {
+        category: CARD.into(),
+        value: Some(order_value::Value::Card(card)),
+    }
 }
 
 /// Stores what came with an order.
@@ -269,7 +346,10 @@ pub async fn store_order_data(
         grant,
         values,
     };
-    shop.payments.store_order_data(shop.request(request)).await.map(|_| ())
+    shop.payments
+        .store_order_data(shop.request(request))
+        .await
+        .map(|_| ())
 }
 
 /// Releases all that a grant covers of an order.
@@ -294,36 +374,60 @@ pub async fn release_as(
         grant: grant.into(),
         categories: Vec::new(),
     };
-    Ok(caller.payments.release(caller.request(request)).await?.into_inner())
+    Ok(caller
+        .payments
+        .release(caller.request(request))
+        .await?
+        .into_inner())
 }
 
 /// Closes an order as paid.
 pub async fn settle(shop: &mut Clients, order: &str) -> Result<Order, Status> {
-    let request = SettleOrderRequest { order_id: order.into() };
-    let answer = shop.payments.settle_order(shop.request(request)).await?.into_inner();
+    let request = SettleOrderRequest {
+        order_id: order.into(),
+    };
+    let answer = shop
+        .payments
+        .settle_order(shop.request(request))
+        .await?
+        .into_inner();
     Ok(answer.order.expect("it is returned"))
 }
 
 /// The accounting of one person's disclosures, its first page.
-pub async fn account(
-    shop: &mut Clients,
-    subject: &str,
-) -> Result<Vec<DisclosureRecord>, Status> {
-    let request =
-        AccountDisclosuresRequest { subject_id: subject.into(), ..Default::default() };
-    Ok(shop.audit.account_disclosures(shop.request(request)).await?.into_inner().records)
+pub async fn account(shop: &mut Clients, subject: &str) -> Result<Vec<DisclosureRecord>, Status> {
+    let request = AccountDisclosuresRequest {
+        subject_id: subject.into(),
+        ..Default::default()
+    };
+    Ok(shop
+        .audit
+        .account_disclosures(shop.request(request))
+        .await?
+        .into_inner()
+        .records)
 }
 
 /// The offline proof of an entry.
 pub async fn receipt(shop: &mut Clients, entry: &str) -> Result<String, Status> {
-    let request = GetReceiptRequest { entry_id: entry.into() };
-    let proof = shop.audit.get_receipt(shop.request(request)).await?.into_inner().proof;
+    let request = GetReceiptRequest {
+        entry_id: entry.into(),
+    };
+    let proof = shop
+        .audit
+        .get_receipt(shop.request(request))
+        .await?
+        .into_inner()
+        .proof;
     Ok(String::from_utf8(proof).expect("a proof is text"))
 }
 
 /// Erases a person and waits for the end.
 pub async fn erase(shop: &mut Clients, subject: &str) -> Erasure {
-    let request = EraseSubjectRequest { request_id: new_id(), subject_id: subject.into() };
+    let request = EraseSubjectRequest {
+        request_id: new_id(),
+        subject_id: subject.into(),
+    };
     let answer = shop.identity.erase_subject(shop.request(request)).await;
     let mut erasure = answer.expect("anybody can be erased").into_inner().erasure;
     for _ in 0..300 {
@@ -332,7 +436,9 @@ pub async fn erase(shop: &mut Clients, subject: &str) -> Erasure {
             return current;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        let request = GetErasureRequest { subject_id: subject.into() };
+        let request = GetErasureRequest {
+            subject_id: subject.into(),
+        };
         let answer = shop.identity.get_erasure(shop.request(request)).await;
         erasure = answer.expect("it was begun").into_inner().erasure;
     }

@@ -63,15 +63,24 @@ impl Suite {
         arguments.push(folder.path().join("suite").display().to_string());
         if database == Database::Postgres {
             for service in ["disclosure-audit", "consent", "payments-data", "identity"] {
-                let url = postgres::cluster().expect("it was asked for").new_database();
+                let url = postgres::cluster()
+                    .expect("it was asked for")
+                    .new_database();
                 arguments.push("--database-url".to_owned());
                 arguments.push(format!("{service}={url}"));
             }
         }
-        let environment: Vec<_> =
-            environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect();
         let process = spawn(&arguments, &environment, folder.path());
-        let mut suite = Self { folder, arguments, environment, process };
+        let mut suite = Self {
+            folder,
+            arguments,
+            environment,
+            process,
+        };
         suite.wait_until_ready().await;
         suite
     }
@@ -151,7 +160,11 @@ impl Suite {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
-        assert!(ready.await.is_ok(), "vow up was not ready in time: {}", self.log());
+        assert!(
+            ready.await.is_ok(),
+            "vow up was not ready in time: {}",
+            self.log()
+        );
     }
 }
 
@@ -171,7 +184,10 @@ pub fn client_material(material: &Path, name: &str) -> Material {
 }
 
 fn spawn(arguments: &[String], environment: &[(String, String)], folder: &Path) -> Child {
-    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"));
     Command::new(VOW)
         .args(arguments)
         .envs(environment.iter().cloned())

@@ -30,7 +30,9 @@ pub struct Postgres {
 /// With `VOW_TEST_POSTGRES=required` a missing server is a failure.
 pub fn cluster() -> Option<&'static Postgres> {
     static CLUSTER: OnceLock<Option<Postgres>> = OnceLock::new();
-    let cluster = CLUSTER.get_or_init(|| programs().map(Postgres::start)).as_ref();
+    let cluster = CLUSTER
+        .get_or_init(|| programs().map(Postgres::start))
+        .as_ref();
     if cluster.is_none() {
         let required = env::var("VOW_TEST_POSTGRES").is_ok_and(|it| it == "required");
         assert!(!required, "PostgreSQL's server programs were not found");
@@ -65,7 +67,13 @@ impl Postgres {
         let data = folder.join("data");
         succeed(
             as_server_user(&programs.join("initdb"))
-                .args(["--auth=trust", "--encoding=UTF8", "--no-instructions", "-U", SERVER_USER])
+                .args([
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    "--no-instructions",
+                    "-U",
+                    SERVER_USER,
+                ])
                 .arg("-D")
                 .arg(&data),
         );
@@ -120,7 +128,13 @@ fn as_server_user(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "INT"]);
     if is_root() {
-        command.args(["--reuid", SERVER_USER, "--regid", SERVER_USER, "--clear-groups"]);
+        command.args([
+            "--reuid",
+            SERVER_USER,
+            "--regid",
+            SERVER_USER,
+            "--clear-groups",
+        ]);
     }
     command.arg(program);
     command
@@ -146,14 +160,20 @@ fn programs() -> Option<PathBuf> {
     folders.sort();
     folders.reverse();
     folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-    folders
-        .into_iter()
-        .find(|folder| ["initdb", "postgres", "createdb"].iter().all(|it| folder.join(it).exists()))
+    folders.into_iter().find(|folder| {
+        ["initdb", "postgres", "createdb"]
+            .iter()
+            .all(|it| folder.join(it).exists())
+    })
 }
 
 /// Removes the folders of runs that were killed.
 fn remove_leftovers() {
-    for entry in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let name = entry.file_name();
         let Some(process) = name.to_str().and_then(|it| it.strip_prefix(FOLDER_PREFIX)) else {
             continue;
@@ -171,5 +191,9 @@ fn free_port() -> u16 {
 
 fn succeed(command: &mut Command) {
     let Output { status, stderr, .. } = command.output().expect("the program runs");
-    assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));
+    assert!(
+        status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&stderr)
+    );
 }

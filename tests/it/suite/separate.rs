@@ -23,6 +23,8 @@ pub struct Separate {
     databases: BTreeMap<&'static str, String>,
     environment: Vec<(String, String)>,
     replicas: Vec<Replica>,
+    /// Where a service of the first replica finds a peer, if not where the peer is.
+    redirected: BTreeMap<(&'static str, &'static str), u16>,
 }
 
 /// One set of four services; its services call each other.
@@ -52,15 +54,27 @@ impl Separate {
         let folder = TempDir::new().expect("the temporary folder can be written");
         let material = folder.path().join("suite");
         let made = Command::new(VOW).arg("init").arg(&material).output();
-        assert!(made.expect("the program runs").status.success(), "init makes the material");
+        assert!(
+            made.expect("the program runs").status.success(),
+            "init makes the material"
+        );
         let databases = SERVICES
             .into_iter()
             .map(|service| (service, database_url(database, &material, service)))
             .collect();
-        let environment =
-            environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect();
         let replicas = (0..replicas).map(|_| Replica::with_free_ports()).collect();
-        let mut suite = Self { folder, databases, environment, replicas };
+        let redirected = BTreeMap::new();
+        let mut suite = Self {
+            folder,
+            databases,
+            environment,
+            replicas,
+            redirected,
+        };
         for replica in 0..suite.replicas.len() {
             for service in SERVICES {
                 suite.spawn(replica, service);
@@ -117,19 +131,20 @@ impl Separate {
         self.wait_until_ready(replica, service).await;
     }
 
-    /// Starts one process whose call to a peer goes elsewhere: to `port` of this machine.
-    pub fn redirect(&mut self, service: &'static str, peer: &str, port: u16) {
+    /// Starts one process again, with its calls to a peer going to another port of this machine.
+    pub async fn redirect(&mut self, service: &'static str, peer: &'static str, port: u16) {
         self.kill(0, service);
-        let mut command = self.command(0, service);
-        command.arg(format!("--{peer}")).arg(format!("https://localhost:{port}"));
-        let process = command.spawn().expect("the program starts");
-        self.replicas[0].processes.insert(service, process);
+        self.redirected.insert((service, peer), port);
+        self.restart(0, service).await;
     }
 
     /// Waits until one process says that it is ready.
     pub async fn wait_until_ready(&mut self, replica: usize, service: &'static str) {
         let port = self.admin(replica, service);
-        let process = self.replicas[replica].processes.get_mut(service).expect("it was started");
+        let process = self.replicas[replica]
+            .processes
+            .get_mut(service)
+            .expect("it was started");
         let log = log_file(self.folder.path(), replica, service);
         let ready = tokio::time::timeout(START_LIMIT, async {
             while !is_ready(port).await {
@@ -141,12 +156,11 @@ impl Separate {
             }
         });
         let ready = ready.await.is_ok();
-        assert!(ready, "{service}: {}", fs::read_to_string(&log).unwrap_or_default());
-    }
-
-    /// What one process wrote to its standard error.
-    pub fn log(&self, replica: usize, service: &str) -> String {
-        fs::read_to_string(log_file(self.folder.path(), replica, service)).unwrap_or_default()
+        assert!(
+            ready,
+            "{service}: {}",
+            fs::read_to_string(&log).unwrap_or_default()
+        );
     }
 
     async fn publish_policy(&self) {
@@ -156,12 +170,18 @@ impl Separate {
             text: include_str!("../../../policies/gupshup-bots.toml").into(),
             validate_only: false,
         };
-        let answer = operator.consent.publish_policy(operator.request(request)).await;
+        let answer = operator
+            .consent
+            .publish_policy(operator.request(request))
+            .await;
         answer.expect("the shipped policy compiles");
     }
 
     fn spawn(&mut self, replica: usize, service: &'static str) {
-        let process = self.command(replica, service).spawn().expect("the program starts");
+        let process = self
+            .command(replica, service)
+            .spawn()
+            .expect("the program starts");
         self.replicas[replica].processes.insert(service, process);
     }
 
@@ -169,29 +189,50 @@ impl Separate {
         let material = self.material();
         let own = |name: &str| material.join(service).join(name);
         let ports = &self.replicas[replica].ports;
-        let peer = |name: &str| format!("https://localhost:{}", ports[name].grpc);
+        let peer = |name: &'static str| {
+            let redirected = self.redirected.get(&(service, name));
+            format!(
+                "https://localhost:{}",
+                redirected.unwrap_or(&ports[name].grpc)
+            )
+        };
         let mut command = Command::new(VOW);
-        command.arg("serve").arg(service).envs(self.environment.iter().cloned());
-        command.arg("--listen").arg(format!("127.0.0.1:{}", ports[service].grpc));
-        command.arg("--admin-listen").arg(format!("127.0.0.1:{}", ports[service].admin));
+        command
+            .arg("serve")
+            .arg(service)
+            .envs(self.environment.iter().cloned());
+        command
+            .arg("--listen")
+            .arg(format!("127.0.0.1:{}", ports[service].grpc));
+        command
+            .arg("--admin-listen")
+            .arg(format!("127.0.0.1:{}", ports[service].admin));
         command.arg("--database-url").arg(&self.databases[service]);
         command.arg("--tls-certificate").arg(own("certificate.pem"));
         command.arg("--tls-key").arg(own("certificate.key"));
         command.arg("--tls-authority").arg(material.join("ca.pem"));
         command.arg("--callers").arg(material.join("callers.toml"));
-        command.arg("--key-encryption-keys").arg(own("key-encryption.keys"));
+        command
+            .arg("--key-encryption-keys")
+            .arg(own("key-encryption.keys"));
         match service {
             "disclosure-audit" => {
                 command.arg("--log-key").arg(own("signing.key"));
             }
             "consent" => {
                 command.arg("--grant-key").arg(own("signing.key"));
-                command.arg("--disclosure-audit").arg(peer("disclosure-audit"));
+                command
+                    .arg("--disclosure-audit")
+                    .arg(peer("disclosure-audit"));
             }
             _ => {
-                command.arg("--grant-keys").arg(material.join("grant-keys.jwks"));
+                command
+                    .arg("--grant-keys")
+                    .arg(material.join("grant-keys.jwks"));
                 command.arg("--consent").arg(peer("consent"));
-                command.arg("--disclosure-audit").arg(peer("disclosure-audit"));
+                command
+                    .arg("--disclosure-audit")
+                    .arg(peer("disclosure-audit"));
             }
         }
         if service == "identity" {
@@ -214,17 +255,24 @@ impl Replica {
         let listeners: Vec<_> = (0..SERVICES.len() * 2)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"))
             .collect();
-        let port = |index: usize| {
-            listeners[index].local_addr().expect("it is bound").port()
-        };
+        let port = |index: usize| listeners[index].local_addr().expect("it is bound").port();
         let ports = SERVICES
             .into_iter()
             .enumerate()
             .map(|(index, service)| {
-                (service, Ports { grpc: port(index * 2), admin: port(index * 2 + 1) })
+                (
+                    service,
+                    Ports {
+                        grpc: port(index * 2),
+                        admin: port(index * 2 + 1),
+                    },
+                )
             })
             .collect();
-        Self { ports, processes: BTreeMap::new() }
+        Self {
+            ports,
+            processes: BTreeMap::new(),
+        }
     }
 }
 
@@ -240,9 +288,14 @@ impl Drop for Replica {
 fn database_url(database: Database, material: &Path, service: &str) -> String {
     match database {
         Database::Sqlite => {
-            format!("sqlite://{}", material.join(format!("data/{service}.db")).display())
+            format!(
+                "sqlite://{}",
+                material.join(format!("data/{service}.db")).display()
+            )
         }
-        Database::Postgres => postgres::cluster().expect("it was asked for").new_database(),
+        Database::Postgres => postgres::cluster()
+            .expect("it was asked for")
+            .new_database(),
     }
 }
 
@@ -260,7 +313,9 @@ async fn is_ready(admin: u16) -> bool {
 /// A plain HTTP request to an admin port; the whole answer with its head.
 pub async fn http_get(port: u16, path: &str) -> Option<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = String::new();

@@ -10,7 +10,10 @@ const TASKS: &[&str] = &[
     "services/consent/src/follow.rs",
     "services/consent/src/outbox.rs",
     "services/consent/src/watch.rs",
+    "services/disclosure-audit/src/recorder.rs",
+    "services/disclosure-audit/src/shredding.rs",
     "services/disclosure-audit/src/signer.rs",
+    "services/disclosure-audit/src/sweep.rs",
     "services/identity/src/saga.rs",
     "services/payments-data/src/closing.rs",
 ];
@@ -20,6 +23,7 @@ const CLOCK: &str = "crates/client/src/clock.rs";
 
 /// Files that know how long something may take or took, which is not the time of day.
 const MEASURERS: &[&str] = &[
+    "crates/chassis/src/door.rs",
     "crates/client/src/connection.rs",
     "crates/client/src/context.rs",
     "crates/client/src/follow.rs",

@@ -36,7 +36,9 @@ pub struct Collector {
 impl Collector {
     /// Starts it on a free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
         let spans = Arc::new(Mutex::new(Vec::new()));
         let receiver = Receiver(spans.clone());
@@ -68,7 +70,10 @@ impl TraceService for Receiver {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let mut kept = self.0.lock().expect("nobody panics");
         for resource in request.into_inner().resource_spans {
-            let attributes = resource.resource.map(|it| it.attributes).unwrap_or_default();
+            let attributes = resource
+                .resource
+                .map(|it| it.attributes)
+                .unwrap_or_default();
             let service = attributes
                 .iter()
                 .find(|it| it.key == "service.name")

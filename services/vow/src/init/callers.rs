@@ -155,7 +155,8 @@ fn entry(caller: &DevelopmentCaller) -> String {
         .map(|it| format!("  \"vow.{it}\",\n"))
         .collect();
     format!(
-        "\n# {}: {}.\n[[caller]]\nid = \"{}\"\nkind = \"{}\"\ntenants = {:?}\npurposes = {:?}\nmethods = [\n{methods}]\n",
+        "\n# {}: {}.\n[[caller]]\nid = \"{}\"\nkind = \"{}\"\n\
+         tenants = {:?}\npurposes = {:?}\nmethods = [\n{methods}]\n",
         caller.name,
         caller.role,
         spiffe_id(caller.kind, caller.name),

@@ -78,13 +78,25 @@ impl Authority {
 
     /// A service's certificate: it serves under its name and on this machine, and it calls its peers.
     pub fn service(&self, service: &str, now: OffsetDateTime) -> anyhow::Result<Certificate> {
-        let names = vec![service.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned()];
-        let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let names = vec![
+            service.to_owned(),
+            "localhost".to_owned(),
+            "127.0.0.1".to_owned(),
+        ];
+        let usages = [
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         self.sign(names, &spiffe_id(Kind::Workload, service), &usages, now)
     }
 
     /// A client's certificate: it calls and cannot serve.
-    pub fn client(&self, kind: Kind, name: &str, now: OffsetDateTime) -> anyhow::Result<Certificate> {
+    pub fn client(
+        &self,
+        kind: Kind,
+        name: &str,
+        now: OffsetDateTime,
+    ) -> anyhow::Result<Certificate> {
         let usages = [ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(Vec::new(), &spiffe_id(kind, name), &usages, now)
     }

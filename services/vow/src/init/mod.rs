@@ -27,7 +27,10 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let layout = Layout::new(args.folder);
     if layout.authority().exists() {
-        bail!("{} already holds an authority; choose another folder", layout.folder().display());
+        bail!(
+            "{} already holds an authority; choose another folder",
+            layout.folder().display()
+        );
     }
     write_material(&layout)?;
     crate::say!("development material is in {}", layout.folder().display());
@@ -62,7 +65,10 @@ pub fn write_material(layout: &Layout) -> anyhow::Result<()> {
     write_public(&layout.callers(), &callers::table())?;
     fs::create_dir_all(layout.data())?;
     // The authority comes last: a folder that has it is whole.
-    write_secret(&layout.authority_key(), authority.certificate().key.as_bytes())?;
+    write_secret(
+        &layout.authority_key(),
+        authority.certificate().key.as_bytes(),
+    )?;
     write_public(&layout.authority(), &authority.certificate().certificate)
 }
 
@@ -75,7 +81,10 @@ fn write_signing_keys(layout: &Layout) -> anyhow::Result<()> {
     }
     write_public(&layout.grant_keys(), &KeyBundle::to_json(&bundle))?;
     let log_key = SigningKey::generate().to_pkcs8_pem();
-    write_secret(&layout.signing_key(disclosure_audit::NAME), log_key.as_bytes())?;
+    write_secret(
+        &layout.signing_key(disclosure_audit::NAME),
+        log_key.as_bytes(),
+    )?;
     let log_key = PrivatePkcs8KeyDer::from_pem_slice(log_key.as_bytes())?;
     let log_key = NoteKey::from_pkcs8(disclosure_audit::LOG_ORIGIN, log_key.secret_pkcs8_der())?;
     let verifier = log_key.verifier(SignatureType::Ed25519);

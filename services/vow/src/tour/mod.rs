@@ -32,14 +32,21 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Runtime::new()?.block_on(async {
         let layout = Layout::new(args.dir);
         if let Some(endpoints) = Endpoints::of_running_suite(&layout).await {
-            say!("Using the suite that runs from {}.", layout.folder().display());
+            say!(
+                "Using the suite that runs from {}.",
+                layout.folder().display()
+            );
             return walk::walk(&layout, &endpoints).await;
         }
-        say!("No suite runs from {}: starting one for this tour.", layout.folder().display());
+        say!(
+            "No suite runs from {}: starting one for this tour.",
+            layout.folder().display()
+        );
         let folder = temporary_folder()?;
         let layout = Layout::new(&folder);
         let stop = Stop::new();
-        let suite = Suite::start(&layout, &up::Args::for_a_tour(folder.clone()), stop.clone()).await?;
+        let suite =
+            Suite::start(&layout, &up::Args::for_a_tour(folder.clone()), stop.clone()).await?;
         let walked = walk::walk(&layout, &suite.endpoints).await;
         stop.request();
         let stopped = suite.join().await;

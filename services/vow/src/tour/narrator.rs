@@ -38,7 +38,9 @@ pub fn refused<T>(answer: Result<T, Status>, reason: &str, means: &str) -> anyho
         "this had to be refused with {reason} and was refused with {found}: {status}"
     );
     say!("     REFUSED    {reason}: {means}");
-    let clauses = info.and_then(|it| it.metadata.get("clauses").cloned()).unwrap_or_default();
+    let clauses = info
+        .and_then(|it| it.metadata.get("clauses").cloned())
+        .unwrap_or_default();
     if !clauses.is_empty() {
         say!("                by {clauses}");
     }

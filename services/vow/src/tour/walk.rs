@@ -7,8 +7,8 @@ use client::Clients;
 use ledger::VerifierKey;
 use proto::{
     consent::{
-        AuthorizeRequest, Collect, ConsentScope, Disclose, GetPolicyRequest, GrantConsentRequest, Question, Source,
-        WithdrawConsentRequest, question::Action,
+        AuthorizeRequest, Collect, ConsentScope, Disclose, GetPolicyRequest, GrantConsentRequest,
+        Question, Source, WithdrawConsentRequest, question::Action,
     },
     disclosure_audit::{
         AccountDisclosuresRequest, GetReceiptRequest, Recipient, RegisterRecipientRequest,
@@ -78,7 +78,12 @@ impl Walk {
     async fn register_recipients(&mut self) -> anyhow::Result<()> {
         chapter(1, "The company says who may ever receive anything");
         does("The operator registers a newsletter provider and a payment processor.");
-        let provider = recipient(&self.provider, "service_provider", NEWSLETTER, &[NAME, EMAIL]);
+        let provider = recipient(
+            &self.provider,
+            "service_provider",
+            NEWSLETTER,
+            &[NAME, EMAIL],
+        );
         let processor = recipient(&self.processor, "payment_processor", PAYMENT, &[NAME, CARD]);
         for recipient in [provider, processor] {
             let request = RegisterRecipientRequest {
@@ -92,11 +97,20 @@ impl Walk {
         does("Somebody tries to register a party that buys data.");
         let request = RegisterRecipientRequest {
             request_id: new_id(),
-            recipient: Some(recipient("broker", "data_broker", "third_party_sharing.sale", &[EMAIL])),
+            recipient: Some(recipient(
+                "broker",
+                "data_broker",
+                "third_party_sharing.sale",
+                &[EMAIL],
+            )),
         };
         let request = self.operator.request(request);
         let answer = self.operator.audit.register_recipient(request).await;
-        refused(answer, "SALE_FORBIDDEN", "personal data is not sold, and no registration can say so")
+        refused(
+            answer,
+            "SALE_FORBIDDEN",
+            "personal data is not sold, and no registration can say so",
+        )
     }
 
     async fn register_person(&mut self) -> anyhow::Result<()> {
@@ -108,11 +122,19 @@ impl Walk {
             age_band: proto::consent::AgeBand::Adult.into(),
             accepted_policy_version,
         });
-        self.subject = self.shop.identity.register_subject(request).await?.into_inner().subject_id;
+        self.subject = self
+            .shop
+            .identity
+            .register_subject(request)
+            .await?
+            .into_inner()
+            .subject_id;
         fact("she is a random number to every service; her age is kept as a band");
 
         does("She types her name and e-mail address; the shop asks before it stores them.");
-        let (grant, clauses) = self.authorize(self.collect("typed", &[NAME, EMAIL])).await?;
+        let (grant, clauses) = self
+            .authorize(self.collect("typed", &[NAME, EMAIL]))
+            .await?;
         let email = format!("{}@example.org", &self.subject);
         let request = self.shop.request(CollectRequest {
             request_id: new_id(),
@@ -120,28 +142,54 @@ impl Walk {
             values: vec![value(NAME, "Ada Tour"), value(EMAIL, &email)],
         });
         self.shop.identity.collect(request).await?;
-        permitted("both are sealed under her own key, each with where it came from", &clauses);
+        permitted(
+            "both are sealed under her own key, each with where it came from",
+            &clauses,
+        );
 
         let request = self.shop.request(FindSubjectRequest {
             category: EMAIL.into(),
             text: email.to_uppercase(),
         });
-        let found = self.shop.identity.find_subject(request).await?.into_inner().subject_ids;
-        anyhow::ensure!(found == [self.subject.clone()], "she had to be found by her e-mail address");
+        let found = self
+            .shop
+            .identity
+            .find_subject(request)
+            .await?
+            .into_inner()
+            .subject_ids;
+        anyhow::ensure!(
+            found == [self.subject.clone()],
+            "she had to be found by her e-mail address"
+        );
         fact("she can be found by her address through a keyed index; nothing was opened for it");
 
         does("The shop would also like a fingerprint, which no collection point declares.");
         let answer = self.ask(self.collect("typed", &["user.biometric"])).await;
-        refused(answer, "CATEGORY_NOT_DECLARED", "nothing enters that is not declared")?;
+        refused(
+            answer,
+            "CATEGORY_NOT_DECLARED",
+            "nothing enters that is not declared",
+        )?;
         does("The shop has a phone number of hers from an address list.");
-        let answer = self.ask(self.collect("retrieved", &["user.contact.phone_number"])).await;
-        refused(answer, "NOT_VOLUNTARY", "at the site only her own act counts")
+        let answer = self
+            .ask(self.collect("retrieved", &["user.contact.phone_number"]))
+            .await;
+        refused(
+            answer,
+            "NOT_VOLUNTARY",
+            "at the site only her own act counts",
+        )
     }
 
     async fn ask_for_a_provider(&mut self) -> anyhow::Result<()> {
         chapter(3, "A newsletter provider wants her e-mail address");
         let answer = self.ask(self.disclose_email()).await;
-        refused(answer, "NO_CONSENT", "she has not permitted this provider this purpose")?;
+        refused(
+            answer,
+            "NO_CONSENT",
+            "she has not permitted this provider this purpose",
+        )?;
 
         does("Ada says yes, on a form, to this provider and the newsletter.");
         let request = self.shop.request(GrantConsentRequest {
@@ -151,11 +199,17 @@ impl Walk {
             expires_at: None,
         });
         let consent = self.shop.consent.grant_consent(request).await?.into_inner();
-        fact(&format!("revision {}; she gets a signed receipt to keep", consent.revision));
+        fact(&format!(
+            "revision {}; she gets a signed receipt to keep",
+            consent.revision
+        ));
 
         let (grant, clauses) = self.authorize(self.disclose_email()).await?;
         let entry = self.reveal(&grant).await?;
-        permitted("her address, and nothing else, after the record was durable", &clauses);
+        permitted(
+            "her address, and nothing else, after the record was durable",
+            &clauses,
+        );
         self.keep_receipt("newsletter", &entry).await
     }
 
@@ -170,32 +224,52 @@ impl Walk {
             values: order_values(),
         });
         self.shop.payments.store_order_data(request).await?;
-        permitted("card and name are sealed under this order, and expire with it", &clauses);
+        permitted(
+            "card and name are sealed under this order, and expire with it",
+            &clauses,
+        );
 
         let question = self.order_question(&order, Some(&self.processor));
         let (grant, clauses) = self.authorize(question).await?;
         let released = self.release(&order, &grant).await?;
         let left = released.releases_left;
-        permitted(&format!("the processor gets card and name; releases left: {left}"), &clauses);
+        permitted(
+            &format!("the processor gets card and name; releases left: {left}"),
+            &clauses,
+        );
         let entry = released.record.context("a release is recorded")?.entry_id;
         self.keep_receipt("payment", &entry).await?;
 
         does("The same grant is replayed for another order.");
         let answer = self.release(&other_order, &grant).await;
-        refused(answer, "OTHER_ORDER", "what came with an order serves that order only")?;
+        refused(
+            answer,
+            "OTHER_ORDER",
+            "what came with an order serves that order only",
+        )?;
         does("The processor would like her e-mail address too.");
         let mut question = self.order_question(&order, Some(&self.processor));
         question.categories = vec![EMAIL.into()];
         let answer = self.ask(question).await;
-        refused(answer, "FIELD_NOT_NECESSARY", "it is not needed to charge a card")?;
+        refused(
+            answer,
+            "FIELD_NOT_NECESSARY",
+            "it is not needed to charge a card",
+        )?;
 
         does("The order is settled.");
-        let request = self.shop.request(SettleOrderRequest { order_id: order.clone() });
+        let request = self.shop.request(SettleOrderRequest {
+            order_id: order.clone(),
+        });
         self.shop.payments.settle_order(request).await?;
         let question = self.order_question(&order, Some(&self.processor));
         let (grant, _) = self.authorize(question).await?;
         let answer = self.release(&order, &grant).await;
-        refused(answer, "ORDER_CLOSED", "the order's key is destroyed; nobody can open its card again")
+        refused(
+            answer,
+            "ORDER_CLOSED",
+            "the order's key is destroyed; nobody can open its card again",
+        )
     }
 
     async fn withdraw(&mut self) -> anyhow::Result<()> {
@@ -214,7 +288,11 @@ impl Walk {
             request_id: new_id(),
         });
         let answer = self.shop.identity.reveal(request).await;
-        refused(answer, "GRANT_SUPERSEDED", "the very next call obeys, though the grant had not expired")?;
+        refused(
+            answer,
+            "GRANT_SUPERSEDED",
+            "the very next call obeys, though the grant had not expired",
+        )?;
         let answer = self.ask(self.disclose_email()).await;
         refused(answer, "NO_CONSENT", "and there is no new grant")
     }
@@ -225,8 +303,18 @@ impl Walk {
             subject_id: self.subject.clone(),
             ..Default::default()
         });
-        let records = self.shop.audit.account_disclosures(request).await?.into_inner().records;
-        anyhow::ensure!(records.len() == 2, "two disclosures had to be listed, not {}", records.len());
+        let records = self
+            .shop
+            .audit
+            .account_disclosures(request)
+            .await?
+            .into_inner()
+            .records;
+        anyhow::ensure!(
+            records.len() == 2,
+            "two disclosures had to be listed, not {}",
+            records.len()
+        );
         for record in records {
             let release = record.release.context("every record says what left")?;
             fact(&format!(
@@ -246,11 +334,16 @@ impl Walk {
         let key = self.log_key()?;
         for (name, proof) in &self.receipts {
             verify::prove(proof, &key).map_err(anyhow::Error::msg)?;
-            fact(&format!("the {name} receipt holds: signed, in the log, and it says just what left"));
+            fact(&format!(
+                "the {name} receipt holds: signed, in the log, and it says just what left"
+            ));
         }
         let (_, proof) = &self.receipts[0];
         let forged = proof.replacen("index ", "index 1", 1);
-        anyhow::ensure!(verify::prove(&forged, &key).is_err(), "a forged receipt had to fail");
+        anyhow::ensure!(
+            verify::prove(&forged, &key).is_err(),
+            "a forged receipt had to fail"
+        );
         fact("a receipt with one digit altered proves nothing");
         Ok(())
     }
@@ -261,30 +354,56 @@ impl Walk {
             request_id: new_id(),
             subject_id: self.subject.clone(),
         });
-        let answer = self.shop.identity.erase_subject(request).await?.into_inner();
+        let answer = self
+            .shop
+            .identity
+            .erase_subject(request)
+            .await?
+            .into_inner();
         let mut erasure = answer.erasure.context("an erasure has a state")?;
         while erasure.state() != SubjectState::Erased {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            let request = GetErasureRequest { subject_id: self.subject.clone() };
-            let answer = self.shop.identity.get_erasure(self.shop.request(request)).await?;
-            erasure = answer.into_inner().erasure.context("an erasure has a state")?;
+            let request = GetErasureRequest {
+                subject_id: self.subject.clone(),
+            };
+            let answer = self
+                .shop
+                .identity
+                .get_erasure(self.shop.request(request))
+                .await?;
+            erasure = answer
+                .into_inner()
+                .erasure
+                .context("an erasure has a state")?;
         }
-        fact("quarantine, order keys, her own key, the audit key last; a signed certificate is in the log");
+        fact(
+            "quarantine, order keys, her own key, the audit key last; a signed certificate is in the log",
+        );
         let certificate = self.layout.folder().join("erasure.jwt");
         fs::write(&certificate, &erasure.certificate)?;
 
         let answer = self.ask(self.disclose_email()).await;
-        refused(answer, "SUBJECT_ERASED", "nothing is decided for her any more")?;
+        refused(
+            answer,
+            "SUBJECT_ERASED",
+            "nothing is decided for her any more",
+        )?;
         let request = self.shop.request(AccountDisclosuresRequest {
             subject_id: self.subject.clone(),
             ..Default::default()
         });
         let answer = self.shop.audit.account_disclosures(request).await;
-        refused(answer, "SUBJECT_SHREDDED", "even the log cannot say any more what it recorded of her")?;
+        refused(
+            answer,
+            "SUBJECT_SHREDDED",
+            "even the log cannot say any more what it recorded of her",
+        )?;
         let key = self.log_key()?;
         for (name, proof) in &self.receipts {
             verify::prove(proof, &key).map_err(anyhow::Error::msg)?;
-            fact(&format!("her {name} receipt still verifies: the log forgot, and was not altered"));
+            fact(&format!(
+                "her {name} receipt still verifies: the log forgot, and was not altered"
+            ));
         }
         Ok(())
     }
@@ -294,13 +413,27 @@ impl Walk {
 impl Walk {
     async fn current_policy_version(&mut self) -> anyhow::Result<String> {
         let request = self.shop.request(GetPolicyRequest::default());
-        let current = self.shop.consent.get_policy(request).await?.into_inner().version;
+        let current = self
+            .shop
+            .consent
+            .get_policy(request)
+            .await?
+            .into_inner()
+            .version;
         Ok(current.context("a policy is published")?.policy_version)
     }
 
     async fn ask(&mut self, question: Question) -> Result<(String, Vec<String>), tonic::Status> {
-        let request = AuthorizeRequest { question: Some(question), at_least_as_fresh: 0 };
-        let answer = self.shop.consent.authorize(self.shop.request(request)).await?.into_inner();
+        let request = AuthorizeRequest {
+            question: Some(question),
+            at_least_as_fresh: 0,
+        };
+        let answer = self
+            .shop
+            .consent
+            .authorize(self.shop.request(request))
+            .await?
+            .into_inner();
         Ok((answer.grant, answer.decision.unwrap_or_default().clauses))
     }
 
@@ -315,8 +448,15 @@ impl Walk {
             request_id: new_id(),
         });
         let revealed = self.shop.identity.reveal(request).await?.into_inner();
-        let categories: Vec<_> = revealed.values.iter().map(|it| it.category.as_str()).collect();
-        anyhow::ensure!(categories == [EMAIL], "exactly the e-mail address had to be revealed");
+        let categories: Vec<_> = revealed
+            .values
+            .iter()
+            .map(|it| it.category.as_str())
+            .collect();
+        anyhow::ensure!(
+            categories == [EMAIL],
+            "exactly the e-mail address had to be revealed"
+        );
         Ok(revealed.record.context("a reveal is recorded")?.entry_id)
     }
 
@@ -328,7 +468,10 @@ impl Walk {
             ..Default::default()
         });
         let answer = self.shop.payments.open_order(request).await?.into_inner();
-        Ok(answer.order.context("an opened order is returned")?.order_id)
+        Ok(answer
+            .order
+            .context("an opened order is returned")?
+            .order_id)
     }
 
     async fn release(
@@ -346,10 +489,21 @@ impl Walk {
     }
 
     async fn keep_receipt(&mut self, name: &str, entry: &str) -> anyhow::Result<()> {
-        let request = self.shop.request(GetReceiptRequest { entry_id: entry.into() });
-        let proof = self.shop.audit.get_receipt(request).await?.into_inner().proof;
+        let request = self.shop.request(GetReceiptRequest {
+            entry_id: entry.into(),
+        });
+        let proof = self
+            .shop
+            .audit
+            .get_receipt(request)
+            .await?
+            .into_inner()
+            .proof;
         let proof = String::from_utf8(proof)?;
-        fs::write(self.layout.folder().join(format!("{name}.tlog-proof")), &proof)?;
+        fs::write(
+            self.layout.folder().join(format!("{name}.tlog-proof")),
+            &proof,
+        )?;
         self.receipts.push((name.into(), proof));
         Ok(())
     }
@@ -374,7 +528,9 @@ impl Walk {
     fn disclose_email(&self) -> Question {
         Question {
             subject_id: self.subject.clone(),
-            action: Some(Action::Disclose(Disclose { recipient_id: self.provider.clone() })),
+            action: Some(Action::Disclose(Disclose {
+                recipient_id: self.provider.clone(),
+            })),
             purpose: NEWSLETTER.into(),
             categories: owned(&[EMAIL]),
             ..Default::default()
@@ -384,8 +540,19 @@ impl Walk {
     /// Card and name of an order: to be collected, or disclosed when there is a recipient.
     fn order_question(&self, order: &str, recipient: Option<&str>) -> Question {
         let (action, purpose) = match recipient {
-            Some(id) => (Action::Disclose(Disclose { recipient_id: id.into() }), PAYMENT),
-            None => (Action::Collect(Collect { point: "order".into(), act: "typed".into() }), ""),
+            Some(id) => (
+                Action::Disclose(Disclose {
+                    recipient_id: id.into(),
+                }),
+                PAYMENT,
+            ),
+            None => (
+                Action::Collect(Collect {
+                    point: "order".into(),
+                    act: "typed".into(),
+                }),
+                "",
+            ),
         };
         Question {
             subject_id: self.subject.clone(),
@@ -416,21 +583,37 @@ fn recipient(id: &str, kind: &str, purpose: &str, categories: &[&str]) -> Recipi
         purposes: owned(&[purpose]),
         categories: owned(categories),
         country: "US".into(),
-        expires_at: Some(prost_types::Timestamp { seconds: expires as i64, nanos: 0 }),
+        expires_at: Some(prost_types::Timestamp {
+            seconds: expires as i64,
+            nanos: 0,
+        }),
         ended_at: None,
     }
 }
 
 fn order_values() -> Vec<OrderValue> {
-    let card = Card { number: "4242 4242 4242 4242".into(), expiry_month: 12, expiry_year: 2099 };
-    [(CARD, order_value::Value::Card(card)), (NAME, order_value::Value::Text("Ada Tour".into()))]
-        .into_iter()
-        .map(|(category, value)| OrderValue { category: category.into(), value: Some(value) })
-        .collect()
+    let card = Card {
+        number: "4242 4242 4242 4242".into(),
+        expiry_month: 12,
+        expiry_year: 2099,
+    };
+    [
+        (CARD, order_value::Value::Card(card)),
+        (NAME, order_value::Value::Text("Ada Tour".into())),
+    ]
+    .into_iter()
+    .map(|(category, value)| OrderValue {
+        category: category.into(),
+        value: Some(value),
+    })
+    .collect()
 }
 
 fn value(category: &str, text: &str) -> Value {
-    Value { category: category.into(), text: text.into() }
+    Value {
+        category: category.into(),
+        text: text.into(),
+    }
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {
