@@ -24,10 +24,6 @@ pub enum Reason {
     PolicyNotPublished,
     /// The version named is not the current one.
     PolicyVersionSuperseded,
-    /// The person took the consent back.
-    ConsentWithdrawn,
-    /// The person was asked and said no.
-    ConsentRefused,
     /// No such party is registered.
     RecipientUnknown,
     /// The party's registration is over.
@@ -70,8 +66,6 @@ impl Reason {
             Self::Policy(reason) => reason.as_str(),
             Self::PolicyNotPublished => "POLICY_NOT_PUBLISHED",
             Self::PolicyVersionSuperseded => "POLICY_VERSION_SUPERSEDED",
-            Self::ConsentWithdrawn => "CONSENT_WITHDRAWN",
-            Self::ConsentRefused => "CONSENT_REFUSED",
             Self::RecipientUnknown => "RECIPIENT_UNKNOWN",
             Self::RecipientExpired => "RECIPIENT_EXPIRED",
             Self::RecipientPurpose => "RECIPIENT_PURPOSE",
@@ -86,8 +80,6 @@ impl Reason {
             Self::Policy(_) | Self::RecipientPurpose => Blame::Policy,
             Self::PolicyNotPublished
             | Self::PolicyVersionSuperseded
-            | Self::ConsentWithdrawn
-            | Self::ConsentRefused
             | Self::RecipientUnknown
             | Self::RecipientExpired => Blame::State,
         }
@@ -126,7 +118,6 @@ mod tests {
                 "RECIPIENT_KIND",
                 Blame::Policy,
             ),
-            (Reason::ConsentWithdrawn, "CONSENT_WITHDRAWN", Blame::State),
             (Reason::RecipientPurpose, "RECIPIENT_PURPOSE", Blame::Policy),
             (Reason::RecipientExpired, "RECIPIENT_EXPIRED", Blame::State),
         ] {

@@ -276,11 +276,8 @@ mod tests {
             (vec![publish(POLICY)], Some("SUBJECT_UNKNOWN")),
             (vec![enrol(ANN, "US")], Some("NO_CONSENT")),
             (vec![choose(ANN, GIVE)], None),
-            (
-                vec![choose(ANN, Choice::Withdraw)],
-                Some("CONSENT_WITHDRAWN"),
-            ),
-            (vec![choose(ANN, Choice::Refuse)], Some("CONSENT_REFUSED")),
+            (vec![choose(ANN, Choice::Withdraw)], Some("NO_CONSENT")),
+            (vec![choose(ANN, Choice::Refuse)], Some("NO_CONSENT")),
             (vec![choose(ANN, until(NOW))], Some("CONSENT_EXPIRED")),
             (vec![choose(ANN, until(NOW + 1))], None),
             (
@@ -293,6 +290,25 @@ mod tests {
             told.tell(&snapshot, wishes);
             assert_eq!(ask(&snapshot, "default", &newsletter()), Ok(expected));
         }
+    }
+
+    #[test]
+    fn a_category_outside_the_vocabulary_is_refused_by_its_clause() {
+        let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+        told.tell(&snapshot, vec![publish(POLICY), enrol(ANN, "US")]);
+        let question = Question {
+            action: Action::Collect {
+                point: "site_registration".to_owned(),
+                act: "typed".to_owned(),
+            },
+            purpose: "essential.service".to_owned(),
+            categories: vec!["user.fingerprint".to_owned()],
+            ..newsletter()
+        };
+        let decided = snapshot.decide("default", &question, None, NOW).unwrap();
+        let reason = decided.refusal.map(Reason::as_str);
+        assert_eq!(reason, Some("CATEGORY_NOT_DECLARED"));
+        assert_eq!(decided.clauses, ["collect.declared-only"]);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::{
     subject::{AgeBand, Facts, PolicyName, Standing, Subject},
 };
 
+/// The clause that what nobody declared is refused by.
+const DECLARED_ONLY: &str = "collect.declared-only";
+
 /// One tenant at one revision.
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
@@ -105,36 +108,23 @@ impl Tenant {
         let request = question.request(&categories, recipient);
         let decision = policy::decide(&rulebooks, subject.as_ref(), &request, now);
         let judge = judges[decision.refused_by.unwrap_or(0)];
-        let consents = known.map_or(&[][..], |it| &it.consents);
-        let touched = || {
-            let purpose = PURPOSES.term(&question.purpose);
-            let is_touched = move |it: &&ConsentEntry| {
-                Some(it.purpose) == purpose
-                    && (it.recipient.is_none() || it.recipient == recipient.id)
-            };
-            consents.iter().filter(is_touched)
-        };
+        let mut clauses: Vec<String> = decision.clauses.iter().map(ToString::to_string).collect();
+        if clauses.is_empty() && decision.reason == Some(policy::Reason::CategoryNotDeclared) {
+            // A category outside the vocabulary is refused before any clause is asked.
+            clauses.push(DECLARED_ONLY.to_owned());
+        }
+        let purpose = PURPOSES.term(&question.purpose);
+        let consents = known.map_or(&[][..], |it| &it.consents).iter();
+        let touched = consents
+            .filter(|it| Some(it.purpose) == purpose)
+            .filter(|it| it.recipient.is_none() || it.recipient == recipient.id);
         Decision {
-            refusal: decision
-                .reason
-                .map(|it| told_apart(it, touched().map(|it| it.state))),
-            clauses: decision.clauses.iter().map(ToString::to_string).collect(),
+            refusal: decision.reason.map(Reason::Policy),
+            clauses,
             policy_version: judge.name.to_string(),
             revision: self.revision,
-            ends_at: touched().filter_map(|it| it.expires_at).min(),
+            ends_at: touched.filter_map(|it| it.expires_at).min(),
         }
-    }
-}
-
-/// A consent that is missing because the person said no is told apart from one never given.
-fn told_apart(reason: policy::Reason, mut states: impl Iterator<Item = ConsentState>) -> Reason {
-    if reason != policy::Reason::NoConsent {
-        return Reason::Policy(reason);
-    }
-    match states.find(|it| it.is_refusal()) {
-        Some(ConsentState::Refused) => Reason::ConsentRefused,
-        Some(_) => Reason::ConsentWithdrawn,
-        None => Reason::Policy(reason),
     }
 }
 
