@@ -17,7 +17,7 @@ mod api;
 mod peers;
 mod saga;
 mod store;
-mod upkeep;
+mod sweep;
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -88,7 +88,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         replayed = saga.replay_destroyed() => replayed?,
         () = stop.requested() => return Ok(()),
     }
-    process.spawn("upkeep", upkeep::run(store.clone(), stop.clone()));
+    process.spawn("sweep", sweep::run(store.clone(), stop.clone()));
     process.spawn("erasures", saga.clone().run(stop));
     let api = Api {
         store,

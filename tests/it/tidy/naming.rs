@@ -15,6 +15,7 @@ const TASKS: &[&str] = &[
     "services/disclosure-audit/src/signer.rs",
     "services/disclosure-audit/src/sweep.rs",
     "services/identity/src/saga.rs",
+    "services/identity/src/sweep.rs",
     "services/payments-data/src/closing.rs",
 ];
 
