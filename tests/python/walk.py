@@ -16,6 +16,7 @@ import time
 import uuid
 
 import grpc
+import grpc_tools
 from grpc_tools import protoc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -25,8 +26,9 @@ passed = 0
 def make_stubs(folder):
     """Compiles the contract and returns the modules of the four packages."""
     names = ["disclosure_audit", "consent", "payments_data", "identity"]
-    files = [f"vow/{name}/v1/{name}.proto" for name in names]
-    options = [f"-I{ROOT / 'proto'}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
+    files = [str(it.relative_to(ROOT / "proto")) for it in (ROOT / "proto").rglob("*.proto")]
+    well_known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
+    options = [f"-I{ROOT / 'proto'}", f"-I{well_known}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
     if protoc.main(["protoc", *options, *files]) != 0:
         sys.exit("the contract does not compile")
     sys.path.insert(0, str(folder))
