@@ -1,11 +1,11 @@
 //! Erasure: after it nothing opens, every proof still holds, and the keys are in no file.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use grant::{ErasureCertificate, KeyBundle};
 use tonic::Code;
 
-use crate::suite::{Suite, VOW, acts::*, databases};
+use crate::suite::{Database, Suite, VOW, acts::*, databases};
 
 #[tokio::test]
 async fn after_an_erasure_nothing_opens_and_every_proof_holds() {
@@ -98,5 +98,51 @@ async fn after_an_erasure_nothing_opens_and_every_proof_holds() {
                 .arg(suite.material().join("log.vkey"));
             assert!(verify.output().expect("the program runs").status.success());
         }
+    }
+}
+
+#[tokio::test]
+async fn a_restored_backup_brings_no_destroyed_key_back() {
+    let mut suite = Suite::start_on(Database::Sqlite).await;
+    let mut shop = suite.shop();
+    let subject = register(&mut shop).await;
+    collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
+    let (data, backup) = (suite.material().join("data"), suite.folder().join("backup"));
+    suite.kill();
+    copy_files_of("identity", &data, &backup);
+    suite.restart().await;
+    shop = suite.shop();
+    erase(&mut shop, &subject).await;
+
+    suite.kill();
+    copy_files_of("identity", &backup, &data);
+    suite.restart().await;
+    shop = suite.shop();
+    let request = proto::identity::GetSubjectRequest {
+        subject_id: subject.clone(),
+    };
+    let answer = shop.identity.get_subject(shop.request(request)).await;
+    let seen = answer.expect("the backup knows her").into_inner();
+    assert_eq!(seen.values, []);
+    assert_ne!(seen.state(), proto::identity::SubjectState::Active);
+    let again = erase(&mut shop, &subject).await;
+    assert!(!again.certificate.is_empty());
+}
+
+/// Puts the files of one service in the place of those that are there.
+fn copy_files_of(service: &str, from: &Path, to: &Path) {
+    let of_service = |folder: &Path| -> Vec<_> {
+        let entries = fs::read_dir(folder).expect("it is a folder").flatten();
+        let is_its = |name: &str| name.starts_with(service);
+        entries
+            .filter(|it| it.file_name().to_str().is_some_and(is_its))
+            .collect()
+    };
+    fs::create_dir_all(to).expect("the folder can be written");
+    for old in of_service(to) {
+        fs::remove_file(old.path()).expect("it can be removed");
+    }
+    for file in of_service(from) {
+        fs::copy(file.path(), to.join(file.file_name())).expect("it can be copied");
     }
 }

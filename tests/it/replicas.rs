@@ -5,7 +5,7 @@ use tonic::Code;
 use crate::suite::{
     Database,
     acts::*,
-    postgres,
+    databases, postgres,
     separate::{SERVICES, Separate},
 };
 
@@ -58,11 +58,11 @@ async fn a_withdrawal_at_one_replica_is_obeyed_by_the_next_call_at_the_other() {
 
 #[tokio::test]
 async fn an_erasure_survives_the_end_of_every_service_in_turn() {
-    if postgres::cluster().is_none() {
-        return;
-    }
-    let mut suite = Separate::start(Database::Postgres, 1).await;
-    for killed in SERVICES {
+    for (database, killed) in databases()
+        .into_iter()
+        .flat_map(|it| SERVICES.map(|at| (it, at)))
+    {
+        let mut suite = Separate::start(database, 1).await;
         let mut shop = suite.client(0, "shop");
         let subject = register(&mut shop).await;
         collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;

@@ -69,7 +69,7 @@ pub struct Config {
 /// The key or a database cannot be read, or the stored log contradicts what was signed.
 pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     let key = log_key(&config)?;
-    let database = process.database(&store::MIGRATIONS).await?;
+    let database = process.database(store::MIGRATIONS).await?;
     let key_store = process.key_store().await?;
     let store = Arc::new(store::Store::open(database).await?);
     // Before anything is served: a restored backup of the keys must not bring one back.

@@ -183,7 +183,7 @@ mod tests {
             };
             let source = FileKeySource::parse(&format!("test {}=", "A".repeat(43))).unwrap();
             Self {
-                database: Database::open(&url("log.db"), &MIGRATIONS, "migrations")
+                database: Database::open(&url("log.db"), MIGRATIONS, "migrations")
                     .await
                     .unwrap(),
                 key_store: KeyStore::open(&url("keys.db"), Arc::new(source))

@@ -37,7 +37,7 @@ pub(crate) use tiles::Tiles;
 const ROWS_PER_STATEMENT: usize = 1_000;
 
 /// The migrations of this service, in order.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "log",

@@ -1,6 +1,6 @@
 //! `vow serve`: one service, with material that somebody else made.
 
-use chassis::{Migration, Process, Stop, Telemetry};
+use chassis::{Process, Stop, Telemetry};
 use tokio::runtime::Runtime;
 
 /// Starts one service. Every flag can be given by the environment variable named beside it.
@@ -60,11 +60,11 @@ impl Service {
 
     /// Brings the databases to this version.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        let migrations: &[Migration] = match self {
-            Service::DisclosureAudit(_) => &disclosure_audit::MIGRATIONS,
-            Service::Consent(_) => &consent::MIGRATIONS,
-            Service::PaymentsData(_) => &payments_data::MIGRATIONS,
-            Service::Identity(_) => &identity::MIGRATIONS,
+        let migrations = match self {
+            Service::DisclosureAudit(_) => disclosure_audit::MIGRATIONS,
+            Service::Consent(_) => consent::MIGRATIONS,
+            Service::PaymentsData(_) => payments_data::MIGRATIONS,
+            Service::Identity(_) => identity::MIGRATIONS,
         };
         chassis::migrate(self.chassis(), migrations).await
     }

@@ -29,7 +29,7 @@ async fn permits_a_look_up_by_a_value_that_is_stored_nowhere_in_clear() {
         };
         let answer = shop.identity.find_subject(shop.request(request)).await;
         let found = answer.expect("it is indexed").into_inner().subject_ids;
-        assert_eq!(found, [subject.clone()], "{category}");
+        assert_eq!(found, std::slice::from_ref(&subject), "{category}");
     }
     let request = proto::identity::FindSubjectRequest {
         category: EMAIL.into(),

@@ -117,6 +117,8 @@ impl Api {
         let now = clock::now_ms();
         let kind = asked.recipient_kind();
         let admitted = match (question.recipient(), recipient) {
+            // The policy refuses a sale as what it is, whoever is to receive.
+            _ if policy::expresses_sale(&question.purpose) => Ok(()),
             (Some(_), None) => Err(Reason::RecipientUnknown),
             (_, Some(it)) => it.admits(&question.purpose, now),
             (None, None) => Ok(()),

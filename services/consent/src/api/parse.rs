@@ -83,7 +83,8 @@ pub(super) fn question(question: Option<wire::Question>) -> Result<Question, Err
     let action = match question.action {
         Some(wire::question::Action::Collect(it)) => Action::Collect {
             point: word(it.point, "point")?,
-            act: word(it.act, "act")?,
+            // No act at all is for the policy to refuse: nothing voluntary came to pass.
+            act: short(it.act, "act")?,
         },
         Some(wire::question::Action::Use(_)) => Action::Use,
         Some(wire::question::Action::Disclose(it)) => Action::Disclose {
@@ -155,7 +156,14 @@ pub(super) fn page_size(page_size: i32) -> Result<u64, Error> {
 }
 
 fn word(word: String, field: &'static str) -> Result<String, Error> {
-    if word.is_empty() || word.len() > WORD_CHARACTERS_MAX {
+    if word.is_empty() {
+        return Err(Error::Invalid(field));
+    }
+    short(word, field)
+}
+
+fn short(word: String, field: &'static str) -> Result<String, Error> {
+    if word.len() > WORD_CHARACTERS_MAX {
         return Err(Error::Invalid(field));
     }
     Ok(word)

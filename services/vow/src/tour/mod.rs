@@ -1,5 +1,6 @@
 //! `vow tour`: one person's life under the policy, each decision with its clause.
 
+mod calls;
 mod narrator;
 mod walk;
 
