@@ -58,30 +58,33 @@ async fn a_withdrawal_at_one_replica_is_obeyed_by_the_next_call_at_the_other() {
 
 #[tokio::test]
 async fn an_erasure_survives_the_end_of_every_service_in_turn() {
-    for (database, killed) in databases()
-        .into_iter()
-        .flat_map(|it| SERVICES.map(|at| (it, at)))
-    {
+    for database in databases() {
         let mut suite = Separate::start(database, 1).await;
-        let mut shop = suite.client(0, "shop");
-        let subject = register(&mut shop).await;
-        collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
-        let order = open_order(&mut shop, &subject, 1).await.order_id;
-        store_order_data(&mut shop, &subject, &order, vec![order_text(NAME, "Ada")])
-            .await
-            .expect("it is open");
-        suite.kill(0, killed);
-        if killed != "identity" {
-            let request = proto::identity::EraseSubjectRequest {
-                request_id: new_id(),
-                subject_id: subject.clone(),
-            };
-            let _ = shop.identity.erase_subject(shop.request(request)).await;
+        for killed in SERVICES {
+            erase_while_gone(&mut suite, killed).await;
         }
-        suite.restart(0, killed).await;
-        let erasure = erase(&mut shop, &subject).await;
-        assert!(!erasure.certificate.is_empty(), "after {killed}");
-        let answer = authorize(&mut shop, collect(&subject, "typed", &[NAME])).await;
-        assert_refused(answer, Code::FailedPrecondition, "SUBJECT_ERASED");
     }
+}
+
+async fn erase_while_gone(suite: &mut Separate, killed: &'static str) {
+    let mut shop = suite.client(0, "shop");
+    let subject = register(&mut shop).await;
+    collect_typed(&mut shop, &subject, &[(EMAIL, "ada@example.org")]).await;
+    let order = open_order(&mut shop, &subject, 1).await.order_id;
+    store_order_data(&mut shop, &subject, &order, vec![order_text(NAME, "Ada")])
+        .await
+        .expect("it is open");
+    suite.kill(0, killed);
+    if killed != "identity" {
+        let request = proto::identity::EraseSubjectRequest {
+            request_id: new_id(),
+            subject_id: subject.clone(),
+        };
+        let _ = shop.identity.erase_subject(shop.request(request)).await;
+    }
+    suite.restart(0, killed).await;
+    let erasure = erase(&mut shop, &subject).await;
+    assert!(!erasure.certificate.is_empty(), "after {killed}");
+    let answer = authorize(&mut shop, collect(&subject, "typed", &[NAME])).await;
+    assert_refused(answer, Code::FailedPrecondition, "SUBJECT_ERASED");
 }
