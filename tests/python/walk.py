@@ -180,6 +180,7 @@ def walk(program, stubs, material, endpoints):
     revealed = shop.identity.Reveal(reveal)
     check("exactly the granted value is revealed", [it.text for it in revealed.values] == ["ada.python@example.org"])
 
+    pay(stubs, shop, operator, subject)
     clinic = Caller(stubs, material, endpoints, "clinic")
     refused("a stolen grant", "PERMISSION_DENIED", "GRANT_WRONG_HOLDER", clinic.identity.Reveal, reveal, "clinic")
     refused("another tenant", "PERMISSION_DENIED", "CALLER_NOT_ALLOWED", shop.identity.Reveal, reveal, "clinic")
@@ -214,6 +215,53 @@ def walk(program, stubs, material, endpoints):
     check("its certificate verifies offline", subprocess.run(verify_certificate, capture_output=True).returncode == 0)
     receipt.write_bytes(proof)
     check("the earlier receipt still verifies", subprocess.run(verify, capture_output=True).returncode == 0)
+
+
+def pay(stubs, shop, operator, subject):
+    """An order with a card: released once to the processor, never for another order."""
+    audit, consent, payments = stubs["disclosure_audit"], stubs["consent"], stubs["payments_data"]
+    purpose, card = "essential.service.payment_processing", "user.financial.credit_card"
+    processor = audit.Recipient(
+        recipient_id="card-house", name="Card House", kind="payment_processor", contract="C-2",
+        purposes=[purpose], categories=[card], country="US",
+    )
+    processor.expires_at.FromSeconds(int(time.time()) + 86_400)
+    operator.audit.RegisterRecipient(audit.RegisterRecipientRequest(request_id=new_id(), recipient=processor))
+
+    def open_order():
+        request = payments.OpenOrderRequest(
+            request_id=new_id(), subject_id=subject, merchant="shop", releases_max=1,
+        )
+        return shop.payments.OpenOrder(request).order.order_id
+
+    order, other = open_order(), open_order()
+    collect = consent.Question(
+        subject_id=subject, collect=consent.Collect(point="order", act="typed"), categories=[card], order_id=order,
+    )
+    grant = shop.consent.Authorize(consent.AuthorizeRequest(question=collect)).grant
+    value = payments.OrderValue(
+        category=card, card=payments.Card(number="4242424242424242", expiry_month=12, expiry_year=2099),
+    )
+    shop.payments.StoreOrderData(payments.StoreOrderDataRequest(
+        request_id=new_id(), order_id=order, grant=grant, values=[value],
+    ))
+    disclose = consent.Question(
+        subject_id=subject, disclose=consent.Disclose(recipient_id="card-house"), purpose=purpose,
+        categories=[card], order_id=order,
+    )
+    grant = shop.consent.Authorize(consent.AuthorizeRequest(question=disclose)).grant
+
+    def release(order_id):
+        return payments.ReleaseRequest(request_id=new_id(), order_id=order_id, grant=grant)
+
+    refused("the card for another order", "PERMISSION_DENIED", "OTHER_ORDER", shop.payments.Release, release(other))
+    released = shop.payments.Release(release(order))
+    check("the processor gets the card", released.values[0].card.number == "4242424242424242")
+    refused("one release more than allowed", "FAILED_PRECONDITION", "RELEASES_EXHAUSTED",
+            shop.payments.Release, release(order))
+    shop.payments.SettleOrder(payments.SettleOrderRequest(order_id=order))
+    refused("the card after the settlement", "FAILED_PRECONDITION", "ORDER_CLOSED",
+            shop.payments.Release, release(order))
 
 
 def main():
