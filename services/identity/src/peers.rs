@@ -107,6 +107,11 @@ impl Peers {
         };
         match self.consent().forget_subject(request(tenant, ask)).await {
             Ok(_) => Ok(()),
+            // Consent was restored from before the quarantine: it is told again, and asked again.
+            Err(status) if says(&status, "NOT_QUARANTINED") => {
+                self.quarantine(tenant, subject).await?;
+                Err(Error::PeerUnavailable)
+            }
             Err(status) => Err(unavailable(&status)),
         }
     }
