@@ -7,7 +7,7 @@ use std::time::Duration;
 use search::Place;
 
 use crate::{
-    suite::{Database, Suite, acts::*, databases, postgres, separate::http_get},
+    suite::{Suite, acts::*, databases, separate::http_get},
     traces::Collector,
 };
 
@@ -38,10 +38,7 @@ async fn personal_values_are_in_no_file_log_span_or_metric() {
         good_flows(&suite).await;
         bad_flows(&suite).await;
 
-        let mut places = search::files(suite.folder());
-        if database == Database::Postgres {
-            places.extend(search::files(&postgres::cluster().expect("it runs").data()));
-        }
+        let mut places = search::written(&suite, database);
         for (service, endpoint) in suite.endpoints()["services"]
             .as_object()
             .expect("they are listed")

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 pub use collector::Collector;
 use collector::Span;
 
-use crate::suite::{Database, acts::*, separate::Separate};
+use crate::suite::{acts::*, databases, separate::Separate};
 
 /// Who calls whom, and what: the arrows of ARCHITECTURE.md.
 const EDGES: [(&str, &str, &str); 14] = [
@@ -84,47 +84,49 @@ const APART: [&str; 2] = ["RecordBatch", "Watch"];
 
 #[tokio::test]
 async fn one_request_is_one_trace_and_only_the_known_edges_exist() {
-    let collector = Collector::start().await;
-    let environment = [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.address()),
-        ("OTEL_TRACES_SAMPLER", "parentbased_always_on".into()),
-        ("OTEL_BSP_SCHEDULE_DELAY", "100".into()),
-    ];
-    let environment: Vec<_> = environment
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let suite = Separate::start_with(Database::Sqlite, 1, &environment).await;
-    walk(&suite).await;
+    for database in databases() {
+        let collector = Collector::start().await;
+        let environment = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.address()),
+            ("OTEL_TRACES_SAMPLER", "parentbased_always_on".into()),
+            ("OTEL_BSP_SCHEDULE_DELAY", "100".into()),
+        ];
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let suite = Separate::start_with(database, 1, &environment).await;
+        walk(&suite).await;
 
-    let wanted: BTreeSet<_> = EDGES
-        .iter()
-        .filter(|(_, _, method)| !APART.iter().any(|it| method.ends_with(it)))
-        .collect();
-    let mut found = BTreeSet::new();
-    for _ in 0..100 {
-        found = edges(&collector.spans());
-        if wanted.iter().all(|(from, to, method)| {
-            found.contains(&(from.to_string(), to.to_string(), method.to_string()))
-        }) {
-            break;
+        let wanted: BTreeSet<_> = EDGES
+            .iter()
+            .filter(|(_, _, method)| !APART.iter().any(|it| method.ends_with(it)))
+            .collect();
+        let mut found = BTreeSet::new();
+        for _ in 0..100 {
+            found = edges(&collector.spans());
+            if wanted.iter().all(|(from, to, method)| {
+                found.contains(&(from.to_string(), to.to_string(), method.to_string()))
+            }) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    for (from, to, method) in wanted {
-        let edge = ((*from).to_owned(), (*to).to_owned(), (*method).to_owned());
-        assert!(
-            found.contains(&edge),
-            "{from} never called {to} {method} in one trace: {found:?}"
-        );
-    }
-    for (from, to, method) in &found {
-        assert!(
-            EDGES
-                .iter()
-                .any(|it| it == &(from.as_str(), to.as_str(), method.as_str())),
-            "{from} called {to} {method}, which the architecture does not know"
-        );
+        for (from, to, method) in wanted {
+            let edge = ((*from).to_owned(), (*to).to_owned(), (*method).to_owned());
+            assert!(
+                found.contains(&edge),
+                "{from} never called {to} {method} in one trace: {found:?}"
+            );
+        }
+        for (from, to, method) in &found {
+            assert!(
+                EDGES
+                    .iter()
+                    .any(|it| it == &(from.as_str(), to.as_str(), method.as_str())),
+                "{from} called {to} {method}, which the architecture does not know"
+            );
+        }
     }
 }
 

@@ -25,6 +25,8 @@ const POLICY_FILE: &str = "policies/gupshup-bots.toml";
 const TENANT: &str = "default";
 /// Long enough to use a grant at once, short enough that a stolen one is soon worth nothing.
 const GRANT_LIFETIME_SECONDS: u64 = 60;
+/// The last of the eight ports must be one.
+const PORT_MAX: i64 = 65_432;
 /// How far the admin ports lie above the gRPC ports.
 const ADMIN_PORT_OFFSET: u16 = 100;
 
@@ -37,7 +39,7 @@ pub struct Args {
     #[arg(long, default_value = ".vow", env = "VOW_DIR")]
     dir: PathBuf,
     /// The first of four gRPC ports; the admin ports lie 100 above. 0 takes free ones.
-    #[arg(long, default_value_t = 7401)]
+    #[arg(long, default_value_t = 7401, value_parser = clap::value_parser!(u16).range(..=PORT_MAX))]
     port: u16,
     /// A service's database, as SERVICE=postgres://...; SQLite in the folder for those not named.
     #[arg(long = "database-url", value_name = "SERVICE=URL")]

@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 use memchr::memmem;
 
+use crate::suite::{Database, Suite, postgres};
+
 /// A place that was searched, prepared for many searches.
 pub struct Place {
     /// What a failure names.
@@ -39,6 +41,16 @@ impl Place {
         // Fewer digits stand together by chance.
         digits.len() >= 10 && memmem::find(&self.joined, &digits).is_some()
     }
+}
+
+/// Everything that a suite and its database server have written.
+pub fn written(suite: &Suite, database: Database) -> Vec<Place> {
+    let mut places = files(suite.folder());
+    if database == Database::Postgres {
+        let cluster = postgres::cluster().expect("the suite runs on it");
+        places.extend(files(&cluster.data()));
+    }
+    places
 }
 
 /// Every file below a folder; its name counts as part of its bytes.

@@ -44,22 +44,24 @@ async fn permits_what_a_point_declares() {
 
 #[tokio::test]
 async fn refuses_what_a_point_does_not_declare() {
-    let suite = Suite::start().await;
-    let mut shop = suite.shop();
-    let subject = register(&mut shop).await;
-    for (point, act, category) in [
-        ("site_registration", "typed", CARD),
-        ("site_registration", "typed", "user.biometric"),
-        ("rss_feed", "retrieved", EMAIL),
-        ("api_connection", "retrieved", NAME),
-        ("team_installation", "supplied_by_installer", ADDRESS),
-        ("explicit_request", "sent", PHONE),
-        ("nowhere", "typed", NAME),
-    ] {
-        let question = collect_at(&subject, point, act, &[category]);
-        let answer = authorize(&mut shop, question).await;
-        let status = assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
-        assert_eq!(clauses_of(&status), CLAUSE, "{point} {category}");
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let mut shop = suite.shop();
+        let subject = register(&mut shop).await;
+        for (point, act, category) in [
+            ("site_registration", "typed", CARD),
+            ("site_registration", "typed", "user.biometric"),
+            ("rss_feed", "retrieved", EMAIL),
+            ("api_connection", "retrieved", NAME),
+            ("team_installation", "supplied_by_installer", ADDRESS),
+            ("explicit_request", "sent", PHONE),
+            ("nowhere", "typed", NAME),
+        ] {
+            let question = collect_at(&subject, point, act, &[category]);
+            let answer = authorize(&mut shop, question).await;
+            let status = assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
+            assert_eq!(clauses_of(&status), CLAUSE, "{point} {category}");
+        }
     }
 }
 

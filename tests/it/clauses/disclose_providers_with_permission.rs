@@ -48,40 +48,42 @@ async fn permits_a_registered_provider_the_person_agreed_to() {
 
 #[tokio::test]
 async fn refuses_without_the_persons_permission_for_this_provider_and_purpose() {
-    let suite = Suite::start().await;
-    let (mut shop, subject) = person_with_provider(&suite).await;
-    let mut operator = suite.operator();
-    register_recipient(
-        &mut operator,
-        "other",
-        "service_provider",
-        NEWSLETTER,
-        &[EMAIL],
-    )
-    .await
-    .expect("it is a provider");
-    let question = disclose(&subject, PROVIDER, NEWSLETTER, &[EMAIL]);
-
-    let answer = authorize(&mut shop, question.clone()).await;
-    let status = assert_refused(answer, Code::FailedPrecondition, "NO_CONSENT");
-    assert_eq!(clauses_of(&status), CLAUSE);
-    let seen = check(&mut shop, question.clone(), 0)
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, subject) = person_with_provider(&suite).await;
+        let mut operator = suite.operator();
+        register_recipient(
+            &mut operator,
+            "other",
+            "service_provider",
+            NEWSLETTER,
+            &[EMAIL],
+        )
         .await
-        .expect("a check answers");
-    assert_eq!(
-        (seen.effect, seen.reason.as_str()),
-        (proto::consent::Effect::Deny.into(), "NO_CONSENT")
-    );
+        .expect("it is a provider");
+        let question = disclose(&subject, PROVIDER, NEWSLETTER, &[EMAIL]);
 
-    for not_this in [
-        scope(&subject, NEWSLETTER, "other"),
-        scope(&subject, NEWSLETTER, ""),
-    ] {
-        grant_consent(&mut shop, not_this)
-            .await
-            .expect("anybody may agree");
         let answer = authorize(&mut shop, question.clone()).await;
-        assert_refused(answer, Code::FailedPrecondition, "NO_CONSENT");
+        let status = assert_refused(answer, Code::FailedPrecondition, "NO_CONSENT");
+        assert_eq!(clauses_of(&status), CLAUSE);
+        let seen = check(&mut shop, question.clone(), 0)
+            .await
+            .expect("a check answers");
+        assert_eq!(
+            (seen.effect, seen.reason.as_str()),
+            (proto::consent::Effect::Deny.into(), "NO_CONSENT")
+        );
+
+        for not_this in [
+            scope(&subject, NEWSLETTER, "other"),
+            scope(&subject, NEWSLETTER, ""),
+        ] {
+            grant_consent(&mut shop, not_this)
+                .await
+                .expect("anybody may agree");
+            let answer = authorize(&mut shop, question.clone()).await;
+            assert_refused(answer, Code::FailedPrecondition, "NO_CONSENT");
+        }
     }
 }
 
@@ -113,48 +115,50 @@ async fn refuses_after_the_withdrawal_at_the_very_next_call() {
 
 #[tokio::test]
 async fn refuses_an_unknown_an_ended_and_an_unfit_recipient() {
-    let suite = Suite::start().await;
-    let (mut shop, subject) = person_with_provider(&suite).await;
-    let about = scope(&subject, NEWSLETTER, PROVIDER);
-    grant_consent(&mut shop, about)
-        .await
-        .expect("anybody may agree");
-
-    let answer = authorize(
-        &mut shop,
-        disclose(&subject, "nobody", NEWSLETTER, &[EMAIL]),
-    )
-    .await;
-    assert_refused(answer, Code::FailedPrecondition, "RECIPIENT_UNKNOWN");
-    let survey = "marketing.communications.survey";
-    let answer = authorize(&mut shop, disclose(&subject, PROVIDER, survey, &[EMAIL])).await;
-    assert_refused(answer, Code::PermissionDenied, "RECIPIENT_PURPOSE");
-
-    let question = disclose(&subject, PROVIDER, NEWSLETTER, &[EMAIL]);
-    let (grant, _) = authorize(&mut shop, question.clone())
-        .await
-        .expect("she agreed");
-    let mut operator = suite.operator();
-    let request = proto::disclosure_audit::EndRecipientRequest {
-        recipient_id: PROVIDER.into(),
-    };
-    operator
-        .audit
-        .end_recipient(operator.request(request))
-        .await
-        .expect("it is registered");
-    // The grant is still good: the last gate refuses, and nothing leaves.
-    let answer = reveal(&mut shop, &grant).await;
-    assert_refused(answer, Code::FailedPrecondition, "RECIPIENT_EXPIRED");
-    let answer = authorize(&mut shop, question).await;
-    assert_refused(answer, Code::FailedPrecondition, "RECIPIENT_EXPIRED");
-    assert_eq!(
-        account(&mut shop, &subject)
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, subject) = person_with_provider(&suite).await;
+        let about = scope(&subject, NEWSLETTER, PROVIDER);
+        grant_consent(&mut shop, about)
             .await
-            .expect("she may know")
-            .len(),
-        0
-    );
+            .expect("anybody may agree");
+
+        let answer = authorize(
+            &mut shop,
+            disclose(&subject, "nobody", NEWSLETTER, &[EMAIL]),
+        )
+        .await;
+        assert_refused(answer, Code::FailedPrecondition, "RECIPIENT_UNKNOWN");
+        let survey = "marketing.communications.survey";
+        let answer = authorize(&mut shop, disclose(&subject, PROVIDER, survey, &[EMAIL])).await;
+        assert_refused(answer, Code::PermissionDenied, "RECIPIENT_PURPOSE");
+
+        let question = disclose(&subject, PROVIDER, NEWSLETTER, &[EMAIL]);
+        let (grant, _) = authorize(&mut shop, question.clone())
+            .await
+            .expect("she agreed");
+        let mut operator = suite.operator();
+        let request = proto::disclosure_audit::EndRecipientRequest {
+            recipient_id: PROVIDER.into(),
+        };
+        operator
+            .audit
+            .end_recipient(operator.request(request))
+            .await
+            .expect("it is registered");
+        // The grant is still good: the last gate refuses, and nothing leaves.
+        let answer = reveal(&mut shop, &grant).await;
+        assert_refused(answer, Code::FailedPrecondition, "RECIPIENT_EXPIRED");
+        let answer = authorize(&mut shop, question).await;
+        assert_refused(answer, Code::FailedPrecondition, "RECIPIENT_EXPIRED");
+        assert_eq!(
+            account(&mut shop, &subject)
+                .await
+                .expect("she may know")
+                .len(),
+            0
+        );
+    }
 }
 
 async fn person_with_provider(suite: &Suite) -> (client::Clients, String) {

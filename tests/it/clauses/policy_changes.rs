@@ -66,102 +66,108 @@ async fn permits_a_new_version_that_is_digested_dated_and_compared() {
 
 #[tokio::test]
 async fn permits_by_the_new_version_only_what_the_accepted_one_permits_too() {
-    let suite = Suite::start().await;
-    let (mut shop, mut operator) = (suite.shop(), suite.operator());
-    let subject = register(&mut shop).await;
-    let question = collect(&subject, "typed", &[EMAIL]);
-    authorize(&mut shop, question.clone())
-        .await
-        .expect("v1 declares it");
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, mut operator) = (suite.shop(), suite.operator());
+        let subject = register(&mut shop).await;
+        let question = collect(&subject, "typed", &[EMAIL]);
+        authorize(&mut shop, question.clone())
+            .await
+            .expect("v1 declares it");
 
-    let narrower = without_registration_email();
-    publish(&mut operator, &narrower, false)
-        .await
-        .expect("it compiles");
-    let answer = authorize(&mut shop, question.clone()).await;
-    assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
+        let narrower = without_registration_email();
+        publish(&mut operator, &narrower, false)
+            .await
+            .expect("it compiles");
+        let answer = authorize(&mut shop, question.clone()).await;
+        assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
 
-    // Wide again, but she accepts the narrow one in between: now the narrow one refuses.
-    let request = AcceptPolicyRequest {
-        request_id: new_id(),
-        subject_id: subject.clone(),
-        policy_version: "v2".into(),
-    };
-    shop.consent
-        .accept_policy(shop.request(request))
-        .await
-        .expect("it is published");
-    let wide = POLICY.replacen(
-        "title = \"Only what is declared comes in\"",
-        "title = \"Wide\"",
-        1,
-    );
-    publish(&mut operator, &wide, false)
-        .await
-        .expect("it compiles");
-    let answer = authorize(&mut shop, question.clone()).await;
-    let status = assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
-    let info = client::error_info(&status).expect("it has a reason");
-    assert_eq!(
-        info.metadata.get("policy_version").map(String::as_str),
-        Some("v2")
-    );
-    let name = collect(&subject, "typed", &[NAME]);
-    let (_, decision) = authorize(&mut shop, name).await.expect("both declare it");
-    assert_eq!(decision.policy_version, "v3");
+        // Wide again, but she accepts the narrow one in between: now the narrow one refuses.
+        let request = AcceptPolicyRequest {
+            request_id: new_id(),
+            subject_id: subject.clone(),
+            policy_version: "v2".into(),
+        };
+        shop.consent
+            .accept_policy(shop.request(request))
+            .await
+            .expect("it is published");
+        let wide = POLICY.replacen(
+            "title = \"Only what is declared comes in\"",
+            "title = \"Wide\"",
+            1,
+        );
+        publish(&mut operator, &wide, false)
+            .await
+            .expect("it compiles");
+        let answer = authorize(&mut shop, question.clone()).await;
+        let status = assert_refused(answer, Code::InvalidArgument, "CATEGORY_NOT_DECLARED");
+        let info = client::error_info(&status).expect("it has a reason");
+        assert_eq!(
+            info.metadata.get("policy_version").map(String::as_str),
+            Some("v2")
+        );
+        let name = collect(&subject, "typed", &[NAME]);
+        let (_, decision) = authorize(&mut shop, name).await.expect("both declare it");
+        assert_eq!(decision.policy_version, "v3");
+    }
 }
 
 #[tokio::test]
 async fn refuses_a_pinned_version_that_is_unknown_or_superseded() {
-    let suite = Suite::start().await;
-    let (mut shop, mut operator) = (suite.shop(), suite.operator());
-    let subject = register(&mut shop).await;
-    let mut question = collect(&subject, "typed", &[NAME]);
-    question.policy_version = "v1".into();
-    authorize(&mut shop, question.clone())
-        .await
-        .expect("it is the current one");
-    question.policy_version = "v9".into();
-    let answer = authorize(&mut shop, question.clone()).await;
-    assert_refused(answer, Code::FailedPrecondition, "POLICY_VERSION_UNKNOWN");
-    let answer = check(&mut shop, question.clone(), 0).await;
-    assert_refused(answer, Code::FailedPrecondition, "POLICY_VERSION_UNKNOWN");
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, mut operator) = (suite.shop(), suite.operator());
+        let subject = register(&mut shop).await;
+        let mut question = collect(&subject, "typed", &[NAME]);
+        question.policy_version = "v1".into();
+        authorize(&mut shop, question.clone())
+            .await
+            .expect("it is the current one");
+        question.policy_version = "v9".into();
+        let answer = authorize(&mut shop, question.clone()).await;
+        assert_refused(answer, Code::FailedPrecondition, "POLICY_VERSION_UNKNOWN");
+        let answer = check(&mut shop, question.clone(), 0).await;
+        assert_refused(answer, Code::FailedPrecondition, "POLICY_VERSION_UNKNOWN");
 
-    publish(&mut operator, &without_registration_email(), false)
-        .await
-        .expect("it compiles");
-    question.policy_version = "v1".into();
-    let seen = check(&mut shop, question, 0)
-        .await
-        .expect("a check answers");
-    assert_eq!(seen.effect, i32::from(Effect::Deny));
-    assert_eq!(seen.reason, "POLICY_VERSION_SUPERSEDED");
+        publish(&mut operator, &without_registration_email(), false)
+            .await
+            .expect("it compiles");
+        question.policy_version = "v1".into();
+        let seen = check(&mut shop, question, 0)
+            .await
+            .expect("a check answers");
+        assert_eq!(seen.effect, i32::from(Effect::Deny));
+        assert_eq!(seen.reason, "POLICY_VERSION_SUPERSEDED");
+    }
 }
 
 #[tokio::test]
 async fn refuses_a_policy_that_does_not_compile_and_names_the_line() {
-    let suite = Suite::start().await;
-    let mut operator = suite.operator();
-    let broken = POLICY.replacen("basis = \"CONTRACT\"", "basis = \"BECAUSE\"", 1);
-    let line = 1 + broken
-        .lines()
-        .position(|it| it.contains("BECAUSE"))
-        .expect("it is there");
-    let status = assert_refused(
-        publish(&mut operator, &broken, false).await,
-        Code::InvalidArgument,
-        "POLICY_INVALID",
-    );
-    let violations = tonic_types::StatusExt::get_details_bad_request(&status);
-    let violations = violations
-        .expect("each finding is a violation")
-        .field_violations;
-    assert!(
-        violations
-            .iter()
-            .any(|it| format!("{} {}", it.field, it.description).contains(&line.to_string())),
-        "{violations:?}"
-    );
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let mut operator = suite.operator();
+        let broken = POLICY.replacen("basis = \"CONTRACT\"", "basis = \"BECAUSE\"", 1);
+        let line = 1 + broken
+            .lines()
+            .position(|it| it.contains("BECAUSE"))
+            .expect("it is there");
+        let status = assert_refused(
+            publish(&mut operator, &broken, false).await,
+            Code::InvalidArgument,
+            "POLICY_INVALID",
+        );
+        let violations = tonic_types::StatusExt::get_details_bad_request(&status);
+        let violations = violations
+            .expect("each finding is a violation")
+            .field_violations;
+        assert!(
+            violations
+                .iter()
+                .any(|it| format!("{} {}", it.field, it.description).contains(&line.to_string())),
+            "{violations:?}"
+        );
+    }
 }
 
 /// The shipped policy, but the registration no longer declares the e-mail address.

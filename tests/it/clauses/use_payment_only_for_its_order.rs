@@ -64,31 +64,35 @@ async fn refuses_another_order_with_the_same_grant() {
 
 #[tokio::test]
 async fn refuses_fields_a_recipient_does_not_need() {
-    let suite = Suite::start().await;
-    let (mut shop, subject, order) = paid_order(&suite, 3).await;
-    for (recipient, category) in [
-        ("card-house", EMAIL),
-        ("card-house", ADDRESS),
-        ("swift", CARD),
-    ] {
-        let question = of_order(disclose(&subject, recipient, PAYMENT, &[category]), &order);
-        let answer = authorize(&mut shop, question).await;
-        let status = assert_refused(answer, Code::PermissionDenied, "FIELD_NOT_NECESSARY");
-        assert_eq!(clauses_of(&status), CLAUSE);
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, subject, order) = paid_order(&suite, 3).await;
+        for (recipient, category) in [
+            ("card-house", EMAIL),
+            ("card-house", ADDRESS),
+            ("swift", CARD),
+        ] {
+            let question = of_order(disclose(&subject, recipient, PAYMENT, &[category]), &order);
+            let answer = authorize(&mut shop, question).await;
+            let status = assert_refused(answer, Code::PermissionDenied, "FIELD_NOT_NECESSARY");
+            assert_eq!(clauses_of(&status), CLAUSE);
+        }
     }
 }
 
 #[tokio::test]
 async fn refuses_order_data_for_no_order() {
-    let suite = Suite::start().await;
-    let (mut shop, subject, _) = paid_order(&suite, 3).await;
-    let answer = authorize(
-        &mut shop,
-        disclose(&subject, "card-house", PAYMENT, &[CARD]),
-    )
-    .await;
-    let status = assert_refused(answer, Code::PermissionDenied, "ORDER_REQUIRED");
-    assert_eq!(clauses_of(&status), CLAUSE);
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, subject, _) = paid_order(&suite, 3).await;
+        let answer = authorize(
+            &mut shop,
+            disclose(&subject, "card-house", PAYMENT, &[CARD]),
+        )
+        .await;
+        let status = assert_refused(answer, Code::PermissionDenied, "ORDER_REQUIRED");
+        assert_eq!(clauses_of(&status), CLAUSE);
+    }
 }
 
 #[tokio::test]
@@ -130,34 +134,36 @@ async fn refuses_more_releases_than_the_order_allows() {
 
 #[tokio::test]
 async fn permits_the_same_release_again_and_counts_it_once() {
-    let suite = Suite::start().await;
-    let (mut shop, subject, order) = paid_order(&suite, 1).await;
-    let question = to_processor(&subject, &order, &[CARD]);
-    let (grant, _) = authorize(&mut shop, question.clone())
-        .await
-        .expect("it is necessary");
-    let id = new_id();
-    let first = release_as(&mut shop, &id, &order, &grant)
-        .await
-        .expect("it is granted");
-    let again = release_as(&mut shop, &id, &order, &grant)
-        .await
-        .expect("it is the same");
-    assert_eq!(first.values, again.values);
-    assert_eq!(first.record, again.record);
-    assert_eq!(
-        account(&mut shop, &subject)
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, subject, order) = paid_order(&suite, 1).await;
+        let question = to_processor(&subject, &order, &[CARD]);
+        let (grant, _) = authorize(&mut shop, question.clone())
             .await
-            .expect("she may know")
-            .len(),
-        1
-    );
+            .expect("it is necessary");
+        let id = new_id();
+        let first = release_as(&mut shop, &id, &order, &grant)
+            .await
+            .expect("it is granted");
+        let again = release_as(&mut shop, &id, &order, &grant)
+            .await
+            .expect("it is the same");
+        assert_eq!(first.values, again.values);
+        assert_eq!(first.record, again.record);
+        assert_eq!(
+            account(&mut shop, &subject)
+                .await
+                .expect("she may know")
+                .len(),
+            1
+        );
 
-    let (other_grant, _) = authorize(&mut shop, question)
-        .await
-        .expect("it is necessary");
-    let answer = release_as(&mut shop, &id, &order, &other_grant).await;
-    assert_refused(answer, Code::AlreadyExists, "IDEMPOTENCY_CONFLICT");
+        let (other_grant, _) = authorize(&mut shop, question)
+            .await
+            .expect("it is necessary");
+        let answer = release_as(&mut shop, &id, &order, &other_grant).await;
+        assert_refused(answer, Code::AlreadyExists, "IDEMPOTENCY_CONFLICT");
+    }
 }
 
 #[tokio::test]
@@ -193,15 +199,18 @@ async fn refuses_once_the_order_is_settled_or_cancelled() {
 
 #[tokio::test]
 async fn refuses_a_card_that_cannot_be_one() {
-    let suite = Suite::start().await;
-    let (mut shop, subject, order) = paid_order(&suite, 3).await;
-    for number in ["4242424242424241", "42", "4242-4242-4242-424x", ""] {
-        let answer = store_order_data(&mut shop, &subject, &order, vec![order_card(number)]).await;
-        let status = assert_refused(answer, Code::InvalidArgument, "VALUE_INVALID");
-        assert!(
-            number.is_empty() || !format!("{status:?}").contains(number),
-            "{status:?}"
-        );
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, subject, order) = paid_order(&suite, 3).await;
+        for number in ["4242424242424241", "42", "4242-4242-4242-424x", ""] {
+            let answer =
+                store_order_data(&mut shop, &subject, &order, vec![order_card(number)]).await;
+            let status = assert_refused(answer, Code::InvalidArgument, "VALUE_INVALID");
+            assert!(
+                number.is_empty() || !format!("{status:?}").contains(number),
+                "{status:?}"
+            );
+        }
     }
 }
 

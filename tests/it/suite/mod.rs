@@ -45,11 +45,6 @@ pub fn databases() -> Vec<Database> {
 }
 
 impl Suite {
-    /// A new suite on embedded SQLite.
-    pub async fn start() -> Self {
-        Self::start_on(Database::Sqlite).await
-    }
-
     /// A new suite on a database.
     pub async fn start_on(database: Database) -> Self {
         Self::start_with(database, &[]).await

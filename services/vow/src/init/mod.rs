@@ -16,7 +16,7 @@ use vault::{FileKeySource, Key, KeyEncryptionKey};
 use certificates::{Authority, Certificate};
 pub use layout::{Layout, SERVICES};
 
-/// Makes a folder of development material. An existing authority is never replaced.
+/// Makes a folder of development material. No key that is there is ever replaced.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The folder to make.
@@ -97,25 +97,36 @@ fn write_certificate(path: &Path, key_path: &Path, pair: &Certificate) -> anyhow
 }
 
 fn write_public(path: &Path, text: &str) -> anyhow::Result<()> {
-    write(path, text.as_bytes(), 0o644)
+    write(
+        fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .mode(0o644),
+        path,
+        text.as_bytes(),
+    )
 }
 
-/// A secret is readable by its owner from the moment its file exists.
+/// A secret is readable by its owner from the moment its file exists, and it is never overwritten:
+/// what an earlier key wrapped would be lost with it.
 fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    write(path, bytes, 0o600)
+    write(
+        fs::OpenOptions::new().create_new(true).mode(0o600),
+        path,
+        bytes,
+    )
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+fn write(options: &mut fs::OpenOptions, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
     }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(path)
-        .with_context(|| format!("{} cannot be written", path.display()))?;
+    let mut file = options.write(true).open(path).with_context(|| {
+        format!(
+            "{} cannot be made; a folder that is not whole must go first",
+            path.display()
+        )
+    })?;
     Ok(file.write_all(bytes)?)
 }
