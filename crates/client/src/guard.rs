@@ -115,6 +115,7 @@ impl Guard {
         now_seconds: u64,
     ) -> Result<Grant, GuardError> {
         let expect = Expect {
+            issuers: &[Grant::ISSUER],
             audience: self.audience,
             holder,
             tenant,

@@ -50,14 +50,17 @@ pub struct Retained {
 }
 
 impl ErasureCertificate {
+    /// The service that carries erasures out, and the only one whose key signs certificates.
+    pub const ISSUER: &'static str = "identity";
+
     /// The signed certificate.
     pub fn sign(&self, key: &SigningKey) -> String {
         jwt::sign(key, &KIND, self)
     }
 
-    /// The certificate of a token, if a key of its issuer signed it.
+    /// The certificate of a token, if a key of [`ErasureCertificate::ISSUER`] signed it.
     pub fn verify(token: &str, keys: &KeyBundle) -> Result<Self, TokenError> {
-        jwt::verify(token, &KIND, keys)
+        jwt::verify(token, &KIND, keys, &[Self::ISSUER])
     }
 }
 
@@ -95,15 +98,26 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_of_ten_thousand_orders_verifies_for_its_issuer_only() {
+    fn a_certificate_of_ten_thousand_orders_is_signed_by_its_only_issuer() {
         let key = SigningKey::generate();
-        let token = certificate().sign(&key);
-        for (issuer, verified) in [
-            ("identity", Ok(certificate())),
-            ("consent", Err(TokenError::Issuer)),
+        for (signer, iss, verified) in [
+            ("identity", "identity", Ok(certificate())),
+            ("identity", "consent", Err(TokenError::Issuer)),
+            ("consent", "identity", Err(TokenError::Issuer)),
+            ("consent", "consent", Err(TokenError::Issuer)),
         ] {
-            let keys = KeyBundle::new(vec![key.jwk(issuer)]).unwrap();
-            assert_eq!(ErasureCertificate::verify(&token, &keys), verified);
+            let iss = iss.to_owned();
+            let certificate = ErasureCertificate {
+                iss,
+                ..certificate()
+            };
+            let token = certificate.sign(&key);
+            let keys = KeyBundle::new(vec![key.jwk(signer)]).unwrap();
+            assert_eq!(
+                ErasureCertificate::verify(&token, &keys),
+                verified,
+                "{signer}"
+            );
         }
     }
 

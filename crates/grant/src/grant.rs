@@ -107,6 +107,11 @@ pub enum Action {
     },
 }
 
+impl Grant {
+    /// The service that decides, and so the issuer of grants.
+    pub const ISSUER: &'static str = "consent";
+}
+
 /// Signs a grant. Whether its `iss` is the key's own is for the verifier's bundle to say.
 pub fn issue(key: &SigningKey, grant: &Grant) -> String {
     jwt::sign(key, &KIND, grant)

@@ -28,8 +28,9 @@ pub enum TokenError {
     /// The signature is not that key's over these bytes.
     #[error("the signature of the token does not verify")]
     Signature,
-    /// The key is known, and is not the named issuer's.
-    #[error("the token is signed with another issuer's key")]
+    /// The key is known, and is not the named issuer's; or it is, and tokens of this kind are not
+    /// that issuer's to sign.
+    #[error("the token is not signed by an issuer of such tokens")]
     Issuer,
 }
 
@@ -62,10 +63,14 @@ pub(crate) fn sign(key: &SigningKey, kind: &Kind, claims: &impl Serialize) -> St
 }
 
 /// The claims of a token, after its form, kind, key, signature and issuer are found right.
+///
+/// A bundle holds the keys of several services: whose key it is says nothing about what the key may
+/// sign, so whoever verifies names the `issuers` of this kind.
 pub(crate) fn verify<C: DeserializeOwned>(
     token: &str,
     kind: &Kind,
     keys: &KeyBundle,
+    issuers: &[&str],
 ) -> Result<C, TokenError> {
     if token.len() > kind.bytes_max {
         return Err(TokenError::Malformed);
@@ -83,7 +88,7 @@ pub(crate) fn verify<C: DeserializeOwned>(
     }
     let claims = decode(claims)?;
     let Issued { iss } = parse(&claims)?;
-    if iss != key.issuer() {
+    if iss != key.issuer() || !issuers.contains(&iss.as_str()) {
         return Err(TokenError::Issuer);
     }
     parse(&claims)
@@ -131,7 +136,7 @@ mod tests {
     }
 
     fn refusal(token: &str, keys: &KeyBundle) -> Option<TokenError> {
-        verify::<Value>(token, &KIND, keys).err()
+        verify::<Value>(token, &KIND, keys, &["consent"]).err()
     }
 
     #[test]
@@ -139,7 +144,7 @@ mod tests {
         let (key, keys) = key_and_bundle();
         let claims = json!({"iss": "consent", "n": 1});
         let token = sign(&key, &KIND, &claims);
-        assert_eq!(verify(&token, &KIND, &keys), Ok(claims));
+        assert_eq!(verify(&token, &KIND, &keys, &["consent"]), Ok(claims));
     }
 
     #[test]
@@ -255,6 +260,21 @@ mod tests {
                 refused,
                 "{claims}"
             );
+        }
+    }
+
+    #[test]
+    fn only_the_issuers_of_a_kind_sign_it() {
+        let (key, keys) = key_and_bundle();
+        let token = sign(&key, &KIND, &json!({"iss": "consent"}));
+        for (issuers, refused) in [
+            (&["consent"][..], None),
+            (&["identity", "consent"], None),
+            (&["identity"], Some(TokenError::Issuer)),
+            (&[], Some(TokenError::Issuer)),
+        ] {
+            let verified = verify::<Value>(&token, &KIND, &keys, issuers);
+            assert_eq!(verified.err(), refused, "{issuers:?}");
         }
     }
 

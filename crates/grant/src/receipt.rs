@@ -91,6 +91,9 @@ pub enum ConsentState {
 }
 
 impl ConsentReceipt {
+    /// The service that records choices, and the only one whose key signs receipts.
+    pub const ISSUER: &'static str = "consent";
+
     /// The form written now.
     pub const SCHEMA_VERSION: &'static str = "consent-receipt/1";
 
@@ -99,9 +102,9 @@ impl ConsentReceipt {
         jwt::sign(key, &KIND, self)
     }
 
-    /// The receipt of a token, if a key of its issuer signed it.
+    /// The receipt of a token, if a key of [`ConsentReceipt::ISSUER`] signed it.
     pub fn verify(token: &str, keys: &KeyBundle) -> Result<Self, TokenError> {
-        jwt::verify(token, &KIND, keys)
+        jwt::verify(token, &KIND, keys, &[Self::ISSUER])
     }
 }
 
@@ -140,15 +143,18 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_verifies_for_its_issuer_only() {
+    fn a_receipt_is_signed_by_its_only_issuer_and_in_its_own_name() {
         let key = SigningKey::generate();
-        let token = receipt().sign(&key);
-        for (issuer, verified) in [
-            ("consent", Ok(receipt())),
-            ("identity", Err(TokenError::Issuer)),
+        for (signer, iss, verified) in [
+            ("consent", "consent", Ok(receipt())),
+            ("consent", "identity", Err(TokenError::Issuer)),
+            ("identity", "consent", Err(TokenError::Issuer)),
+            ("identity", "identity", Err(TokenError::Issuer)),
         ] {
-            let keys = KeyBundle::new(vec![key.jwk(issuer)]).unwrap();
-            assert_eq!(ConsentReceipt::verify(&token, &keys), verified);
+            let iss = iss.to_owned();
+            let token = ConsentReceipt { iss, ..receipt() }.sign(&key);
+            let keys = KeyBundle::new(vec![key.jwk(signer)]).unwrap();
+            assert_eq!(ConsentReceipt::verify(&token, &keys), verified, "{signer}");
         }
     }
 

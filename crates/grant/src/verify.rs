@@ -11,6 +11,8 @@ const CLOCK_SKEW_SECONDS_MAX: u64 = 5;
 /// What the verifier knows of the call that brought the grant.
 #[derive(Debug, Clone, Copy)]
 pub struct Expect<'a> {
+    /// The services whose grants are honoured, such as [`Grant::ISSUER`] alone.
+    pub issuers: &'a [&'a str],
     /// The verifying service.
     pub audience: &'a str,
     /// The SPIFFE id of the peer.
@@ -62,7 +64,7 @@ impl GrantError {
 
 /// The grant of a token, if it is genuine, current, and meant for this service and this call.
 pub fn verify(token: &str, keys: &KeyBundle, expect: &Expect<'_>) -> Result<Grant, GrantError> {
-    let grant: Grant = jwt::verify(token, &KIND, keys)?;
+    let grant: Grant = jwt::verify(token, &KIND, keys, expect.issuers)?;
     match grant.exp.checked_sub(grant.iat) {
         Some(1..=LIFETIME_SECONDS_MAX) => {}
         _ => return Err(GrantError::Lifetime),
@@ -99,6 +101,7 @@ mod tests {
     };
 
     const EXPECT: Expect<'_> = Expect {
+        issuers: &[Grant::ISSUER],
         audience: "identity",
         holder: "spiffe://example.org/newsletter",
         tenant: "acme",
@@ -224,6 +227,32 @@ mod tests {
         ] {
             let refused = verify(&token, keys, &expect).map_err(|error| error.reason());
             assert_eq!(refused, Err(reason));
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_service_signs_no_grant_even_in_its_own_name() {
+        let (key, certificate_key) = (SigningKey::generate(), SigningKey::generate());
+        let jwks = vec![key.jwk("consent"), certificate_key.jwk("identity")];
+        let keys = KeyBundle::new(jwks).unwrap();
+        let both = Expect {
+            issuers: &["consent", "identity"],
+            ..EXPECT
+        };
+        for (signer, iss, expect, honoured) in [
+            (&key, "consent", EXPECT, true),
+            (&certificate_key, "identity", EXPECT, false),
+            (&certificate_key, "consent", EXPECT, false),
+            (&certificate_key, "identity", both, true),
+            (&certificate_key, "consent", both, false),
+        ] {
+            let grant = Grant {
+                iss: iss.to_owned(),
+                ..grant()
+            };
+            let refused = verify(&issue(signer, &grant), &keys, &expect).err();
+            let issuer = GrantError::Token(TokenError::Issuer);
+            assert_eq!(refused, (!honoured).then_some(issuer), "{iss} {expect:?}");
         }
     }
 

@@ -194,6 +194,7 @@ mod tests {
                 NOW,
             );
             let expect = Expect {
+                issuers: &[Grant::ISSUER],
                 audience,
                 holder,
                 tenant: "default",

@@ -136,7 +136,7 @@ impl Erasure {
         let key_ids = |key: Option<KeyGone>| key.map(|it| it.key_id).into_iter().collect();
         let keys = [self.own_key, self.audit_key];
         ErasureCertificate {
-            iss: crate::NAME.to_owned(),
+            iss: ErasureCertificate::ISSUER.to_owned(),
             tenant: tenant.to_owned(),
             subject,
             requested_at: seconds(self.requested_at_ms),
