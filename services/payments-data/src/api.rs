@@ -4,6 +4,9 @@ mod release;
 mod values;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use chassis::{Caller, KeyStore, RequestKey, caller, now_ms};

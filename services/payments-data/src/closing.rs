@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many orders are taken up at a time; the log takes at most 1,000 in one batch.
-const ORDERS_MAX: u64 = 100;
+pub(crate) const ORDERS_MAX: u64 = 100;
 
 /// How often orders are looked for whose time is over, or whose key a stopped process left behind.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
@@ -77,12 +77,7 @@ impl Closing {
                 let KeyOwner::Order(order) = key.owner else {
                     continue;
                 };
-                let owner = Owner::Order(order);
-                match self.keys.key(&tenant, &owner).await {
-                    Ok(_) => drop(self.keys.destroy(&tenant, &owner).await?),
-                    Err(KeyError::Missing | KeyError::Destroyed { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                self.destroy_present(&tenant, OrderId(order)).await?;
             }
         }
         Ok(())
@@ -102,7 +97,7 @@ impl Closing {
         Ok(())
     }
 
-    async fn sweep_once(&self) -> Result<(), Error> {
+    pub(crate) async fn sweep_once(&self) -> Result<(), Error> {
         self.store
             .forget_requests(now_ms() - REQUESTS_KEPT_MS)
             .await?;
@@ -113,13 +108,17 @@ impl Closing {
         Ok(())
     }
 
-    /// Destroys the keys of orders that have ended, and then tells the log.
+    /// Destroys the keys of orders that have ended, and then tells the log. All keys go first: a
+    /// log that does not answer keeps none of them.
     async fn finish(&self, tenant: &Tenant, subject: Option<SubjectId>) -> Result<(), Error> {
+        self.destroy_all(tenant, subject).await?;
         loop {
-            let orders = self.store.to_destroy(tenant, subject, ORDERS_MAX).await?;
+            let orders = self.store.to_destroy(tenant, subject, None, ORDERS_MAX);
+            let orders = orders.await?;
             if orders.is_empty() {
                 return Ok(());
             }
+            // Once more: an order may have ended since, and what the log is told must be so.
             for order in &orders {
                 self.keys.destroy(tenant, &Owner::Order(order.id.0)).await?;
             }
@@ -127,5 +126,32 @@ impl Closing {
             let ids: Vec<OrderId> = orders.iter().map(|order| order.id).collect();
             self.store.destruction_recorded(tenant, &ids).await?;
         }
+    }
+
+    async fn destroy_all(&self, tenant: &Tenant, subject: Option<SubjectId>) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let orders = self.store.to_destroy(tenant, subject, after, ORDERS_MAX);
+            let orders = orders.await?;
+            let Some(last) = orders.last() else {
+                return Ok(());
+            };
+            after = Some(last.id);
+            for order in &orders {
+                self.destroy_present(tenant, order.id).await?;
+            }
+        }
+    }
+
+    /// Destroys the key of an order if it is there. Looked at first: nearly always it is gone, and
+    /// destroying rewrites files.
+    async fn destroy_present(&self, tenant: &Tenant, order: OrderId) -> Result<(), Error> {
+        let owner = Owner::Order(order.0);
+        match self.keys.key(tenant, &owner).await {
+            Ok(_) => drop(self.keys.destroy(tenant, &owner).await?),
+            Err(KeyError::Missing | KeyError::Destroyed { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use chassis::Tenant;
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, DatabaseTransaction, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::SimpleExpr,
 };
 
@@ -62,16 +62,19 @@ impl Store {
     }
 
     /// Up to `limit` closed orders, of one person or of all, of which the log does not yet say that
-    /// their key is gone.
+    /// their key is gone: in the order of their ids, from the first one after `after`.
     pub(crate) async fn to_destroy(
         &self,
         tenant: &Tenant,
         subject: Option<SubjectId>,
+        after: Option<OrderId>,
         limit: u64,
     ) -> Result<Vec<Order>, Error> {
         let theirs = subject.map(|subject| Column::Subject.eq(subject.0));
+        let later = after.map(|after| Column::OrderId.gt(after.0));
         let closed = orders::to_destroy(tenant)
-            .filter(Condition::all().add_option(theirs))
+            .filter(Condition::all().add_option(theirs).add_option(later))
+            .order_by_asc(Column::OrderId)
             .limit(limit);
         orders::all(self.database.read(), closed).await
     }

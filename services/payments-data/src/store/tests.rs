@@ -296,13 +296,13 @@ async fn a_closed_order_keeps_nothing_and_its_key_is_to_be_destroyed() {
     let (_, categories) = store.order(&tenant(), open.id).await.unwrap();
     assert_eq!(categories, [NAME]);
 
-    let to_destroy = store.to_destroy(&tenant(), None, 10).await.unwrap();
+    let to_destroy = store.to_destroy(&tenant(), None, None, 10).await.unwrap();
     assert!(to_destroy == [closed]);
     let recorded = store.destruction_recorded(&tenant(), &[order.id]).await;
     recorded.unwrap();
     assert!(
         store
-            .to_destroy(&tenant(), None, 10)
+            .to_destroy(&tenant(), None, None, 10)
             .await
             .unwrap()
             .is_empty()
@@ -355,11 +355,17 @@ async fn an_erased_person_has_no_open_order_and_gets_no_other() {
             .is_empty()
     );
     let to_destroy = store
-        .to_destroy(&tenant(), Some(SUBJECT), 10)
+        .to_destroy(&tenant(), Some(SUBJECT), None, 10)
         .await
         .unwrap();
     assert_eq!(to_destroy.len(), 2);
-    let strangers = store.to_destroy(&tenant(), Some(stranger), 10).await;
+    for (after, later) in [(1, Some(2)), (2, None)] {
+        let after = Some(OrderId(Uuid::from_u128(after)));
+        let page = store.to_destroy(&tenant(), Some(SUBJECT), after, 1).await;
+        let first = page.unwrap().first().map(|it| it.id.0.as_u128());
+        assert_eq!(first, later);
+    }
+    let strangers = store.to_destroy(&tenant(), Some(stranger), None, 10).await;
     assert!(strangers.unwrap().is_empty());
 }
 

@@ -1,0 +1,108 @@
+//! The door with its memory and its keys, and no other service to be reached.
+
+use chassis::{Callers, Database, DatabaseUrl, KeyError, Tenant};
+use client::{Connection, Material};
+use grant::KeyBundle;
+use tempfile::TempDir;
+use vault::{FileKeySource, Key, KeyEncryptionKey};
+
+use super::*;
+use crate::{NAME, closing::ORDERS_MAX, order::SubjectId, store::MIGRATIONS};
+
+const SUBJECT: SubjectId = SubjectId(Uuid::from_u128(1));
+
+/// The door, and the folder it lives in.
+struct Fixture {
+    api: Api,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = |name| {
+            let file = folder.path().join(name);
+            DatabaseUrl::from(format!("sqlite://{}", file.display()))
+        };
+        let database = Database::open(&url("orders.db"), MIGRATIONS, "migrations").await;
+        let store = Store::new(database.unwrap());
+        let line = FileKeySource::line(&KeyEncryptionKey::new("1", Key::generate()));
+        let source = FileKeySource::parse(std::str::from_utf8(line.expose()).unwrap()).unwrap();
+        let keys = KeyStore::open(&url("keys.db"), Arc::new(source)).await;
+        let keys = keys.unwrap();
+        let nobody = nobody();
+        let bundle = KeyBundle::new(Vec::new()).unwrap();
+        let api = Api {
+            store: store.clone(),
+            keys: keys.clone(),
+            guard: Guard::new(NAME, bundle, nobody.clone(), nobody.clone()),
+            closing: Closing::new(store, keys, nobody),
+        };
+        Self {
+            api,
+            _folder: folder,
+        }
+    }
+
+    async fn open(&self, tenant: &str, request_id: &str) -> Result<Order, Error> {
+        let request = OpenOrderRequest {
+            request_id: request_id.to_owned(),
+            subject_id: SUBJECT.0.to_string(),
+            merchant: "shop.example".to_owned(),
+            ..Default::default()
+        };
+        self.api.open(&caller_of(tenant), request).await
+    }
+
+    async fn is_destroyed(&self, tenant: &Tenant, order: OrderId) -> bool {
+        let key = self.api.keys.key(tenant, &Owner::Order(order.0)).await;
+        matches!(key, Err(KeyError::Destroyed { .. }))
+    }
+}
+
+/// A connection on which nobody answers.
+fn nobody() -> Connection {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let material = Material {
+        certificate_pem: own.cert.pem().into_bytes(),
+        key_pem: own.signing_key.serialize_pem().into_bytes(),
+        authority_pem: own.cert.pem().into_bytes(),
+    };
+    client::connect("https://127.0.0.1:1", &material).unwrap()
+}
+
+fn tenant(name: &str) -> Tenant {
+    Tenant::parse(name).unwrap()
+}
+
+fn caller_of(name: &str) -> Caller {
+    let shop = "spiffe://example.org/shop";
+    let callers = Callers::parse(
+        r#"
+        [[caller]]
+        id = "spiffe://example.org/shop"
+        kind = "workload"
+        tenants = ["*"]
+        methods = ["vow.payments_data.v1.PaymentsDataService/*"]
+        "#,
+    );
+    let method = "vow.payments_data.v1.PaymentsDataService/OpenOrder";
+    let callers = callers.unwrap();
+    callers.admit(shop, tenant(name), method).unwrap()
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_answer_saves_no_key_of_an_erased_person() {
+    let fixture = Fixture::new().await;
+    let mut opened = Vec::new();
+    for number in 0..=ORDERS_MAX {
+        let order = fixture.open("acme", &format!("o{number}")).await;
+        opened.push(order.unwrap().id);
+    }
+    let erased = fixture.api.closing.erase(&tenant("acme"), SUBJECT).await;
+    let refused = erased.err().map(|error| error.reason());
+    assert_eq!(refused, Some("PEER_UNAVAILABLE"));
+    for order in opened {
+        assert!(fixture.is_destroyed(&tenant("acme"), order).await);
+    }
+}
