@@ -172,6 +172,24 @@ impl Registry {
         })
     }
 
+    /// Whether every asked key is one of the listed keys or below one. Nothing covers an unknown
+    /// word, and an unknown word among the listed keys covers nothing.
+    pub fn covers<'a>(
+        &self,
+        listed: impl IntoIterator<Item = &'a str>,
+        asked: impl IntoIterator<Item = &'a str>,
+    ) -> bool {
+        let (listed, asked) = (self.below(listed), self.exactly(asked));
+        matches!((listed, asked), (Some(listed), Some(asked)) if listed.contains_all(asked))
+    }
+
+    /// Whether one of two terms of this registry is the other or lies below it: what
+    /// [`Registry::touching`] asks of keys.
+    pub(crate) fn touch(&self, one: Term, other: Term) -> bool {
+        let [one, other] = [one, other].map(|it| self.keys[usize::from(it.0)]);
+        is_at_or_below(one, other) || is_at_or_below(other, one)
+    }
+
     fn related<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
@@ -285,12 +303,33 @@ mod tests {
         for (key, is_below, is_touched) in cases {
             assert_eq!(contains(below, key), is_below, "{key}");
             assert_eq!(contains(touching, key), is_touched, "{key}");
+            let [term, address] = [key, "user.contact.address"].map(|it| CATEGORIES.term(it));
+            let touch = CATEGORIES.touch(term.unwrap(), address.unwrap());
+            assert_eq!(touch, is_touched, "{key}");
         }
         let cookie = CATEGORIES.below(["user.device.cookie"]).unwrap();
         assert!(
             !contains(cookie, "user.device.cookie_id"),
             "a name is not a prefix of letters"
         );
+    }
+
+    #[test]
+    fn a_listed_key_covers_itself_and_all_below_it() {
+        let listed = ["user.contact", "user.name"];
+        let cases: [(&[&str], bool); 6] = [
+            (&["user.contact"], true),
+            (&["user.contact.email", "user.name"], true),
+            (&["user.contact.email", "user.device"], false),
+            (&["user"], false),
+            (&["user.shoe_size"], false),
+            (&[], true),
+        ];
+        for (asked, is_covered) in cases {
+            let covers = CATEGORIES.covers(listed, asked.iter().copied());
+            assert_eq!(covers, is_covered, "{asked:?}");
+        }
+        assert!(!CATEGORIES.covers(["user", "user.shoe_size"], ["user.name"]));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What must hold for every policy, person and request, tried on random ones.
 
+use std::sync::LazyLock;
+
 use policy::{
     ACTS, Action, CATEGORIES, ConsentEntry, ConsentState, Effect, PURPOSES, Recipient, RecipientId,
-    Request, Standing, Subject, TermSet, compile, decide,
+    Request, Rulebook, Standing, Subject, TermSet, compile, decide,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -12,6 +14,12 @@ const KINDS: [&str; 2] = ["carrier", "partner"];
 const REGISTERED: [&str; 3] = ["user.contact", "user.contact.email", "user.name"];
 const SOUGHT: [&str; 2] = ["marketing", "marketing.communications"];
 const NOW: u64 = 1_000;
+const REFUSALS: [ConsentState; 4] = [
+    ConsentState::Refused,
+    ConsentState::Withdrawn,
+    ConsentState::Revoked,
+    ConsentState::Invalidated,
+];
 
 const HEAD: &str = r#"
 [policy]
@@ -202,6 +210,31 @@ fn subject(consents: &[ConsentEntry]) -> Subject<'_> {
     }
 }
 
+/// A policy that permits every purpose to whoever said yes to it.
+static CONSENT_FOR_EVERYTHING: LazyLock<Rulebook> = LazyLock::new(|| {
+    let roots: Vec<_> = PURPOSES.keys().filter(|it| !it.contains('.')).collect();
+    let text = format!(
+        "{HEAD}[[clause.permit]]\naction = \"disclose\"\nrecipient_kinds = [\"partner\"]\n\
+         purposes = {roots:?}\ncategories = [\"user.name\"]\nbasis = \"CONSENT\"\n\
+         when = {{ consent = \"for this purpose and recipient\" }}\n"
+    );
+    compile(&text).expect("the text is sound")
+});
+
+fn disclosure(purpose: &str) -> Request<'_> {
+    let recipient = Recipient {
+        id: Some(RecipientId(1)),
+        kind: "partner",
+    };
+    Request {
+        action: Action::Disclose { recipient },
+        purpose,
+        categories: &["user.name"],
+        order: false,
+        aggregate: false,
+    }
+}
+
 fn is_permitted(texts: &[&str], consents: &[ConsentEntry], asked: &Asked) -> bool {
     let rulebooks: Vec<_> = texts
         .iter()
@@ -252,6 +285,47 @@ proptest! {
             forgotten.remove(lost);
             prop_assert!(before || !is_permitted(&[&text], &forgotten, &asked));
         }
+    }
+
+    #[test]
+    fn a_refusal_above_or_below_never_leaves_a_permit_that_needs_consent(
+        asked in select(PURPOSES.keys().collect::<Vec<_>>()), levels in 0..4usize,
+        is_above in any::<bool>(), recipient in prop::option::of(Just(RecipientId(1))),
+        state in select(REFUSALS.to_vec()), is_last in any::<bool>()
+    ) {
+        let wider = (0..levels).fold(asked, |it, _| it.rsplit_once('.').map_or(it, |it| it.0));
+        let (refused, purpose) = if is_above { (wider, asked) } else { (asked, wider) };
+        let entry = |purpose, recipient, state| ConsentEntry {
+            purpose: PURPOSES.term(purpose).expect("a purpose of the vocabulary"),
+            recipient,
+            state,
+            expires_at: None,
+        };
+        let yes = entry(purpose, Some(RecipientId(1)), ConsentState::Given);
+        let no = entry(refused, recipient, state);
+        let request = disclosure(purpose);
+        let effect = |consents: &[ConsentEntry]| {
+            decide(&[&*CONSENT_FOR_EVERYTHING], Some(&subject(consents)), &request, NOW).effect
+        };
+        prop_assert_eq!(effect(&[yes]), Effect::Permit);
+        let both = if is_last { [yes, no] } else { [no, yes] };
+        prop_assert_eq!(effect(&both), Effect::Deny);
+    }
+
+    #[test]
+    fn a_yes_to_another_purpose_permits_nothing(
+        asked in select(PURPOSES.keys().collect::<Vec<_>>()),
+        given in select(PURPOSES.keys().collect::<Vec<_>>())
+    ) {
+        let yes = [ConsentEntry {
+            purpose: PURPOSES.term(given).expect("a purpose of the vocabulary"),
+            recipient: Some(RecipientId(1)),
+            state: ConsentState::Given,
+            expires_at: None,
+        }];
+        let rulebooks = [&*CONSENT_FOR_EVERYTHING];
+        let decision = decide(&rulebooks, Some(&subject(&yes)), &disclosure(asked), NOW);
+        prop_assert_eq!(decision.effect == Effect::Permit, asked == given);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::Reason;
 use super::question::{Place, Question};
 use crate::language::ConsentWord;
 use crate::rulebook::Condition;
-use crate::vocabulary::Term;
+use crate::vocabulary::{PURPOSES, Term};
 
 impl Question<'_> {
     /// The first part of a condition that the request or the person does not meet.
@@ -46,8 +46,11 @@ impl Question<'_> {
 
     /// Why the consents on record do not carry this request.
     ///
-    /// A yes to the purpose in general does not stand for a yes to a recipient, but a no to the
-    /// purpose in general outweighs a yes to a recipient.
+    /// A yes stands for exactly what the person was asked: neither one to the purpose in general
+    /// for a recipient, nor one to a wider purpose for a narrower (GDPR art. 4(11): "specific").
+    /// A no reaches further and outweighs every yes: one to the purpose in general reaches all
+    /// recipients, and one to any purpose reaches all below it and, as a prohibition does, all
+    /// above it, because to ask for `marketing` is to ask for its newsletters too.
     fn consent_refusal(&self, word: ConsentWord) -> Option<Reason> {
         let recipient = match (word, &self.place) {
             (ConsentWord::Purpose, _) => None,
@@ -62,12 +65,13 @@ impl Question<'_> {
         let mut refusal = Some(Reason::NoConsent);
         for entry in self.subject.map_or(&[][..], |it| it.consents) {
             let is_exact = entry.recipient == recipient;
-            if entry.purpose != self.purpose || !(is_exact || entry.recipient.is_none()) {
-                continue;
-            }
-            if entry.state.is_refusal() {
+            let is_refused = entry.state.is_refusal()
+                && (is_exact || entry.recipient.is_none())
+                && PURPOSES.touch(entry.purpose, self.purpose);
+            if is_refused {
                 return Some(Reason::NoConsent);
             }
+            let is_exact = is_exact && entry.purpose == self.purpose;
             if is_exact && entry.is_in_force(self.now) {
                 refusal = None;
             } else if is_exact && entry.has_run_out(self.now) && refusal.is_some() {
