@@ -6,18 +6,19 @@ use std::{
 };
 
 use proto::consent::{
-    Change, WatchRequest, consent_service_client::ConsentServiceClient, watch_request::From,
-    watch_response::Event,
+    Change, WatchRequest, WatchResponse, consent_service_client::ConsentServiceClient,
+    watch_request::From, watch_response::Event,
 };
 use tokio::{
     sync::watch,
     task::JoinHandle,
     time::{Instant, sleep},
 };
-use tonic::Status;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::{Connection, reason, request};
+use crate::{Connection, request};
 
 /// No grant lives longer, and clocks may differ by 5 seconds on either side: a restriction older
 /// than this is older than every grant that still opens anything.
@@ -51,7 +52,8 @@ impl Follow {
     ) -> Option<bool> {
         let mut view = self.view.clone();
         let view = view.wait_for(|it| it.reached >= Some(newest)).await.ok()?;
-        Some(view.admits(subject, granted_at))
+        // A grant from ahead of consent was issued in a past that a restored backup undid.
+        Some(granted_at <= newest && view.admits(subject, granted_at))
     }
 }
 
@@ -64,46 +66,52 @@ impl Drop for Follow {
 async fn follow(consent: Connection, tenant: String, view: watch::Sender<View>) {
     let mut following = true;
     loop {
-        let mut received_any = false;
-        if let Err(status) = follow_once(&consent, &tenant, &view, &mut received_any).await {
-            // Once an outage, not once an attempt.
-            if following || received_any {
-                tracing::warn!(code = ?status.code(), "consent is not followed; grants wait");
-            }
-            if reason(&status).as_deref() == Some("REVISION_UNKNOWN") {
-                // Consent was restored and knows less than this view. Its last minutes tell all
-                // that a living grant depends on, so the view begins anew, and admits nothing yet.
-                view.send_replace(View::default());
-            }
+        let (followed, ended) = match open(&consent, &tenant).await {
+            Ok(stream) => receive(stream, &view).await,
+            Err(status) => (false, Err(status)),
+        };
+        // Once an outage, not once an attempt.
+        if let Err(status) = ended
+            && (following || followed)
+        {
+            tracing::warn!(code = ?status.code(), "consent is not followed; grants wait");
         }
-        following = received_any;
+        following = followed;
         sleep(PAUSE).await;
     }
 }
 
-async fn follow_once(
-    consent: &Connection,
-    tenant: &str,
-    view: &watch::Sender<View>,
-    received_any: &mut bool,
-) -> Result<(), Status> {
-    let from = match view.borrow().reached {
-        Some(revision) => From::AfterRevision(revision),
-        None => From::NewerThanSeconds(REMEMBERED_SECONDS),
-    };
-    let ask = request(tenant, WatchRequest { from: Some(from) });
+async fn open(consent: &Connection, tenant: &str) -> Result<Streaming<WatchResponse>, Status> {
+    let from = Some(From::NewerThanSeconds(REMEMBERED_SECONDS));
     let mut client = ConsentServiceClient::new(consent.clone());
-    let mut stream = client.watch(ask).await?.into_inner();
-    while let Some(message) = stream.message().await? {
-        *received_any = true;
-        if let Some(event) = message.event {
-            view.send_modify(|it| it.apply(event, Instant::now()));
-        }
-    }
-    Ok(())
+    let answer = client.watch(request(tenant, WatchRequest { from })).await?;
+    Ok(answer.into_inner())
 }
 
-/// The revision reached, and every restriction that a living grant may be older than.
+/// Keeps the view while the stream lasts, and says whether it ever told anything.
+///
+/// The view ends with its stream. Revisions are numbers only: a consent that was restored in the
+/// meantime may have given the same ones to other changes, and a view carried on would not notice.
+/// The last minutes, told again, are all that a living grant depends on; until then grants wait.
+async fn receive(
+    mut stream: impl Stream<Item = Result<WatchResponse, Status>> + Unpin,
+    view: &watch::Sender<View>,
+) -> (bool, Result<(), Status>) {
+    let ended = loop {
+        match stream.next().await {
+            Some(Ok(message)) => {
+                if let Some(event) = message.event {
+                    view.send_modify(|it| it.apply(event, Instant::now()));
+                }
+            }
+            Some(Err(status)) => break Err(status),
+            None => break Ok(()),
+        }
+    };
+    (view.send_replace(View::default()).reached.is_some(), ended)
+}
+
+/// What one stream told: the revision reached, and every restriction that a living grant may be older than.
 #[derive(Debug, Default)]
 struct View {
     /// `None` until the stream has said where it begins.
@@ -126,8 +134,7 @@ impl View {
         match event {
             Event::Start(start) => match self.reached {
                 None => self.reached = Some(start.revision),
-                Some(reached) if start.revision > reached => self.skip_to(start.revision),
-                Some(_) => {}
+                Some(_) => self.skip_to(start.revision),
             },
             Event::Resync(resync) => self.skip_to(resync.revision),
             Event::Change(change) => self.change(&change, now),
@@ -143,8 +150,8 @@ impl View {
     }
 
     fn change(&mut self, change: &Change, now: Instant) {
-        // Revisions have no gaps, so a gap is a change that was not sent.
-        if self.reached.is_some_and(|it| change.revision > it + 1) {
+        // Revisions have no gaps, so a gap is a change that was not sent; without a start, all are.
+        if self.reached.is_none_or(|it| change.revision > it + 1) {
             self.skip_to(change.revision);
         }
         if change.restricting {
@@ -169,6 +176,11 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        future::{pending, ready},
+        pin::pin,
+    };
+
     use proto::consent::{Resync, Start};
 
     use super::*;
@@ -225,13 +237,69 @@ mod tests {
     fn what_was_skipped_may_have_restricted_anyone() {
         for (label, event) in [
             ("resync", Event::Resync(Resync { revision: 20 })),
-            ("a later start", Event::Start(Start { revision: 20 })),
+            ("a second start", Event::Start(Start { revision: 20 })),
             ("a gap", harmless(20)),
         ] {
             let view = view([event]);
             assert_eq!(view.reached, Some(20), "{label}");
             assert!(!view.admits(Some(OTHER), 19), "{label}");
             assert!(view.admits(Some(OTHER), 20), "{label}");
+        }
+    }
+
+    #[test]
+    fn changes_without_a_start_have_skipped_all_before() {
+        let mut view = View::default();
+        view.apply(harmless(20), Instant::now());
+        assert!(!view.admits(Some(OTHER), 19));
+        assert!(view.admits(Some(OTHER), 20));
+    }
+
+    fn stream(
+        events: impl IntoIterator<Item = Event>,
+    ) -> impl Stream<Item = Result<WatchResponse, Status>> {
+        let message = |event| Ok(WatchResponse { event: Some(event) });
+        tokio_stream::iter(events.into_iter().map(message).collect::<Vec<_>>())
+    }
+
+    fn follow_without_end(view: &watch::Sender<View>) -> Follow {
+        Follow {
+            view: view.subscribe(),
+            task: tokio::spawn(pending()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_view_ends_with_its_stream_and_grants_wait_for_the_next() {
+        let lost = tokio_stream::once(Err(Status::unavailable("gone")));
+        let view = watch::Sender::new(View::default());
+        let follow = follow_without_end(&view);
+        let start = || Event::Start(Start { revision: 10 });
+        let (followed, ended) = receive(stream([start(), harmless(11)]).chain(lost), &view).await;
+        assert!(followed && ended.is_err());
+
+        // Meanwhile consent was restored to revision 10, and its new revision 11 is another one.
+        let mut waiting = pin!(follow.admits(11, Some(ONE), 10));
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("judged by a past that may be undone"),
+            () = ready(()) => {}
+        }
+        let told = stream([start(), restricting(11, &ONE.to_string())]);
+        tokio::select! {
+            biased;
+            admitted = waiting => assert_eq!(admitted, Some(false)),
+            _ = receive(told.chain(tokio_stream::pending()), &view) => panic!("it has no end"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_grant_from_ahead_of_consent_is_of_a_past_that_was_undone() {
+        let view = watch::Sender::new(view([]));
+        let follow = follow_without_end(&view);
+        for (granted_at, admitted) in [(10, true), (11, false)] {
+            let answer = follow.admits(10, Some(ONE), granted_at).await;
+            assert_eq!(answer, Some(admitted), "granted at {granted_at}");
         }
     }
 
