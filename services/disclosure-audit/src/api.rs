@@ -54,11 +54,10 @@ impl DisclosureAuditService for Api {
         let request = request.into_inner();
         let key = self.request_key(&caller, "RegisterRecipient", &request.request_id, &request);
         let key = key.await?;
-        let now = now_ms();
-        let recipient = recipient::parse(request.recipient, now)?;
+        let recipient = recipient::parse(request.recipient)?;
         let recipient = self
             .store
-            .register_recipient(&caller.tenant, &key, recipient, now)
+            .register_recipient(&caller.tenant, &key, recipient, now_ms())
             .await?;
         let recipient = Some(recipient::render(recipient));
         Ok(Response::new(RegisterRecipientResponse { recipient }))

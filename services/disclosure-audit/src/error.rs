@@ -3,6 +3,8 @@
 use chassis::{KeyError, RequestError, refuse};
 use tonic::{Code, Status};
 
+use crate::recipient::RegistrationError;
+
 /// A refusal. It carries no words of a caller, of a driver or of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
@@ -108,6 +110,15 @@ impl From<KeyError> for Error {
             KeyError::Unavailable => Self::LogUnavailable,
             // An entry stands that was sealed under it.
             KeyError::Missing => Self::LogCorrupt,
+        }
+    }
+}
+
+impl From<RegistrationError> for Error {
+    fn from(error: RegistrationError) -> Self {
+        match error {
+            RegistrationError::Sale { field } => Self::SaleForbidden { field },
+            RegistrationError::Invalid { field } => Self::RecipientInvalid { field },
         }
     }
 }

@@ -197,7 +197,7 @@ impl Sequencer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::{BTreeMap, HashMap};
 
     use chassis::{Callers, RequestKey, Tenant};
@@ -215,14 +215,14 @@ mod tests {
     const VAULT: &str = "spiffe://vow.local/workload/identity";
 
     /// The requests of one caller, with the key that all their contents are kept under.
-    struct Requests(BlindIndex);
+    pub(crate) struct Requests(BlindIndex);
 
     impl Requests {
-        fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(BlindIndex::new(Key::generate()))
         }
 
-        fn key(&self, id: &str, content: &[u8]) -> RequestKey {
+        pub(crate) fn key(&self, id: &str, content: &[u8]) -> RequestKey {
             let table = format!(
                 "[[caller]]\nid = '{VAULT}'\nkind = 'workload'\ntenants = ['*']\nmethods = ['a/b']"
             );

@@ -26,6 +26,8 @@ mod log_head;
 mod recipients;
 mod requests;
 mod subjects;
+#[cfg(test)]
+mod tests;
 mod tiles;
 
 pub(crate) use checkpoints::SignedCheckpoint;
@@ -289,6 +291,9 @@ impl Store {
     }
 
     /// Enters a registration, or answers as it did when the same request came before.
+    ///
+    /// Under the lock on the head, as everything that remembers a request: an id is then used by
+    /// one of two calls, and the other finds it.
     pub(crate) async fn register_recipient(
         &self,
         tenant: &Tenant,
@@ -297,14 +302,15 @@ impl Store {
         now: i64,
     ) -> Result<Recipient, Error> {
         let transaction = self.database.begin().await.map_err(failed)?;
-        // The same content, so the same registration, as it was when it was entered.
+        log_head::lock(&transaction).await?;
+        // The same content, so the same registration, as it was when it was entered. Before the
+        // rule, which would refuse it once it has expired.
         if replay(&transaction, request).await?.is_some() {
             return Ok(recipient);
         }
+        recipient.check(now)?;
         if !recipients::insert(&transaction, tenant, &recipient).await? {
-            // The same request may have entered it elsewhere while this one waited for the row.
-            let replayed = replay(&transaction, request).await?;
-            return replayed.map(|_| recipient).ok_or(Error::RecipientExists);
+            return Err(Error::RecipientExists);
         }
         remember(&transaction, request, &[], now)
             .await

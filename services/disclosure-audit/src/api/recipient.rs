@@ -4,14 +4,13 @@ use proto::disclosure_audit as pb;
 
 use super::{milliseconds, timestamp};
 use crate::error::Error;
-use crate::recipient::{Recipient, RegistrationError};
+use crate::recipient::Recipient;
 
-/// Reads a registration and checks it at `now`.
-pub(super) fn parse(wire: Option<pb::Recipient>, now: i64) -> Result<Recipient, Error> {
-    let invalid = |field| Error::RecipientInvalid { field };
-    let wire = wire.ok_or(invalid("recipient"))?;
+/// Reads a registration; the rule judges it later.
+pub(super) fn parse(wire: Option<pb::Recipient>) -> Result<Recipient, Error> {
+    let wire = wire.ok_or(Error::RecipientInvalid { field: "recipient" })?;
     let expires_at = wire.expires_at.and_then(milliseconds);
-    let recipient = Recipient {
+    Ok(Recipient {
         id: wire.recipient_id,
         name: wire.name,
         kind: wire.kind,
@@ -23,12 +22,7 @@ pub(super) fn parse(wire: Option<pb::Recipient>, now: i64) -> Result<Recipient, 
         expires_at: expires_at.unwrap_or(0),
         // Its presence alone is what the rule refuses.
         ended_at: wire.ended_at.map(|it| milliseconds(it).unwrap_or(0)),
-    };
-    recipient.check(now).map_err(|error| match error {
-        RegistrationError::Sale { field } => Error::SaleForbidden { field },
-        RegistrationError::Invalid { field } => invalid(field),
-    })?;
-    Ok(recipient)
+    })
 }
 
 /// Renders a registration.
