@@ -101,11 +101,17 @@ impl Closing {
         self.store
             .forget_requests(now_ms() - REQUESTS_KEPT_MS)
             .await?;
+        let mut swept = Ok(());
         for tenant in self.keys.tenants().await? {
-            self.store.expire(&tenant, now_ms()).await?;
-            self.finish(&tenant, None).await?;
+            // No tenant waits for another's trouble; the first is what is told.
+            swept = swept.and(self.sweep_tenant(&tenant).await);
         }
-        Ok(())
+        swept
+    }
+
+    async fn sweep_tenant(&self, tenant: &Tenant) -> Result<(), Error> {
+        self.store.expire(tenant, now_ms()).await?;
+        self.finish(tenant, None).await
     }
 
     /// Destroys the keys of orders that have ended, and then tells the log. All keys go first: a

@@ -106,3 +106,22 @@ async fn a_log_that_does_not_answer_saves_no_key_of_an_erased_person() {
         assert!(fixture.is_destroyed(&tenant("acme"), order).await);
     }
 }
+
+#[tokio::test]
+async fn the_sweep_goes_on_after_a_tenant_whose_record_is_refused() {
+    let fixture = Fixture::new().await;
+    let mut closed = Vec::new();
+    for name in ["acme", "other"] {
+        let (tenant, order) = (tenant(name), fixture.open(name, "o1").await.unwrap());
+        let store = &fixture.api.store;
+        let settled = store.close(&tenant, order.id, Ending::Settled, now_ms());
+        settled.await.unwrap();
+        closed.push((tenant, order.id));
+    }
+    let swept = fixture.api.closing.sweep_once().await;
+    let refused = swept.err().map(|error| error.reason());
+    assert_eq!(refused, Some("PEER_UNAVAILABLE"));
+    for (tenant, order) in closed {
+        assert!(fixture.is_destroyed(&tenant, order).await);
+    }
+}
