@@ -11,17 +11,16 @@ use crate::error::Error;
 use crate::event::{Event, KeyDestruction};
 use crate::recipient::Recipient;
 
-/// An event that asks for a place in the log, with the random parts it will have there.
+/// An event that asks for a place in the log, with the id its entry will have there.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) tenant: Tenant,
-    /// The SPIFFE id of the caller.
+    /// As in the payload.
     pub(crate) recorded_by: String,
     /// `None` when the event is its own identity: the destruction of one key.
     pub(crate) request: Option<RequestKey>,
     pub(crate) event: Event,
     pub(crate) entry_id: Uuid,
-    pub(crate) blind: [u8; 32],
 }
 
 /// Where a durable entry stands.

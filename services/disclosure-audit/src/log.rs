@@ -144,10 +144,7 @@ impl Sequencer {
             previous_commitment: head.and_then(|it| it.commitment).map(|it| hex(&it)),
             event,
         };
-        let opening = Opening {
-            blind: candidate.blind,
-            payload: payload.to_bytes(),
-        };
+        let opening = Opening::new(payload.to_bytes());
         // A public second, however precise the payload is: the checkpoint interval.
         let time = self.now.cast_unsigned() / 1_000;
         let commitment = opening.commitment();

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use aws_lc_rs::rand;
 use chassis::{BatchError, Batcher, KeyStore, RequestKey, Tenant, now_ms};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -123,28 +122,25 @@ async fn sealing_keys(key_store: &KeyStore, batch: &[Candidate]) -> Result<Seali
 }
 
 impl Candidate {
-    /// An event with its random parts drawn.
+    /// An event with a random id for its entry.
     pub(crate) fn new(
         tenant: Tenant,
         recorded_by: String,
         request: Option<RequestKey>,
         event: Event,
     ) -> Self {
-        let mut blind = [0; 32];
-        rand::fill(&mut blind).expect("the operating system gives random bytes");
         Self {
             tenant,
             recorded_by,
             request,
             event,
             entry_id: Uuid::new_v4(),
-            blind,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use chassis::{Database, DatabaseUrl};
     use ledger::{
         Checkpoint, Note, NoteKey, ProofFile, SignatureType, prove_inclusion, verify_inclusion,
@@ -164,19 +160,19 @@ mod tests {
     const VAULT: &str = "spiffe://vow.local/workload/identity";
 
     /// One database, as one or several replicas see it.
-    struct Ground {
+    pub(crate) struct Ground {
         _folder: TempDir,
         database: Database,
-        key_store: KeyStore,
+        pub(crate) key_store: KeyStore,
     }
 
-    struct Replica {
-        store: Arc<Store>,
-        recorder: Recorder,
+    pub(crate) struct Replica {
+        pub(crate) store: Arc<Store>,
+        pub(crate) recorder: Recorder,
     }
 
     impl Ground {
-        async fn new() -> Self {
+        pub(crate) async fn new() -> Self {
             let folder = TempDir::new().unwrap();
             let url = |name| {
                 DatabaseUrl::from(format!("sqlite://{}", folder.path().join(name).display()))
@@ -193,7 +189,7 @@ mod tests {
             }
         }
 
-        async fn replica(&self) -> Replica {
+        pub(crate) async fn replica(&self) -> Replica {
             let store = Arc::new(Store::open(self.database.clone()).await.unwrap());
             let metrics = Metrics::default();
             let recorder = Recorder::start(store.clone(), self.key_store.clone(), metrics);
@@ -234,7 +230,7 @@ mod tests {
         NoteKey::from_seed("vow.local/log", &[1; 32]).unwrap()
     }
 
-    fn use_of(subject: u128) -> Candidate {
+    pub(crate) fn use_of(subject: u128) -> Candidate {
         let release = crate::event::Release {
             subject_id: Uuid::from_u128(subject),
             ..release()
