@@ -64,7 +64,7 @@ pub(super) async fn put(
     Ok(())
 }
 
-/// Bars the subject for ever; a subject without entries is barred all the same.
+/// Bars the subject for ever, since the first time; one without entries is barred all the same.
 pub(super) async fn bar(
     transaction: &impl ConnectionTrait,
     tenant: &Tenant,
@@ -77,6 +77,7 @@ pub(super) async fn bar(
     };
     let keep_head = OnConflict::columns([Column::Tenant, Column::Subject])
         .update_column(Column::ShreddedAt)
+        .action_and_where(Column::ShreddedAt.is_null())
         .to_owned();
     let insert = Entity::insert(barred).on_conflict(keep_head);
     insert

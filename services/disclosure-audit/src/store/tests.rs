@@ -1,6 +1,7 @@
 //! What the memory promises, on a database of its own.
 
 use chassis::DatabaseUrl;
+use sea_orm::EntityTrait;
 use tempfile::TempDir;
 
 use super::*;
@@ -35,4 +36,17 @@ async fn a_registration_is_answered_again_also_after_it_expired() {
     let second = requests.key("2", b"a");
     let exists = Err(Error::RecipientExists);
     assert_eq!(register(&second, expires_at - 1).await, exists);
+}
+
+#[tokio::test]
+async fn a_subject_stays_barred_since_the_first_time() {
+    let (store, _folder) = new_store().await;
+    let subject = Uuid::from_u128(1);
+    for now in [5, 6] {
+        let barred = store.bar_subject(&Tenant::default(), subject, now).await;
+        assert_eq!(barred, Ok(()));
+    }
+    let rows = subjects::Entity::find().all(store.database.read()).await;
+    let times: Vec<_> = rows.unwrap().iter().map(|it| it.shredded_at).collect();
+    assert_eq!(times, [Some(5)]);
 }
