@@ -14,8 +14,6 @@ use crate::receipt;
 use crate::seal::{open, owner};
 use crate::store::StoredEntry;
 
-/// A checkpoint is half a second away; a wait this long means that nobody signs.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Kept back of the call's time, to answer in.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
 
@@ -47,13 +45,29 @@ async fn opening(api: &Api, tenant: &Tenant, stored: &StoredEntry) -> Result<Ope
 
 /// Waits until a checkpoint covers the entry.
 async fn covered(api: &Api, index: u64) -> Result<(), Error> {
-    let left = context::remaining()
-        .unwrap_or(WAIT_MAX)
-        .saturating_sub(TIME_TO_ANSWER);
     let mut covered = api.covered.clone();
-    let wait = timeout(left.min(WAIT_MAX), covered.wait_for(|size| *size > index));
-    match wait.await {
+    let covers = covered.wait_for(|size| *size > index);
+    match timeout(patience(context::remaining()), covers).await {
         Ok(Ok(_)) => Ok(()),
         _ => Err(Error::CheckpointPending),
+    }
+}
+
+/// How long to wait in a call that has this much time left. The door limits every call.
+fn patience(remaining: Option<Duration>) -> Duration {
+    remaining.unwrap_or_default().saturating_sub(TIME_TO_ANSWER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_waited_for_as_long_as_its_call_lasts() {
+        for (remaining, waits) in [(60_000, 59_900), (101, 1), (100, 0), (0, 0)] {
+            let remaining = Some(Duration::from_millis(remaining));
+            assert_eq!(patience(remaining), Duration::from_millis(waits));
+        }
+        assert_eq!(patience(None), Duration::ZERO);
     }
 }
