@@ -17,13 +17,16 @@ pub(super) async fn account(
     let subject = subject_id(&request.subject_id)?;
     let size = page_size(request.page_size, 100)? as usize;
     let mut from = place(&request.page_token)?;
-    if api.store.subject_head(tenant, subject).await?.shredded {
+    let head = api.store.subject_head(tenant, subject).await?;
+    if head.shredded {
         return Err(Error::SubjectShredded);
     }
     let key = match api.key_store.key(tenant, &Owner::Subject(subject)).await {
         Ok(key) => key,
         // Nobody has recorded anything of this subject.
-        Err(KeyError::Missing) => return Ok(AccountDisclosuresResponse::default()),
+        Err(KeyError::Missing) if head.sequence == 0 => {
+            return Ok(AccountDisclosuresResponse::default());
+        }
         Err(error) => return Err(error.into()),
     };
     let mut records = Vec::new();
@@ -56,6 +59,38 @@ pub(super) async fn account(
                 records,
                 next_page_token: String::new(),
             });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::recorder::tests::{Ground, use_of};
+
+    #[tokio::test]
+    async fn a_missing_key_is_an_empty_page_only_where_nothing_was_recorded() {
+        let (ground, without_keys) = (Ground::new().await, Ground::new().await);
+        let replica = ground.replica().await;
+        replica.recorder.record_one(use_of(1)).await.unwrap();
+        let api = Api {
+            store: replica.store,
+            key_store: without_keys.key_store,
+            recorder: replica.recorder,
+            covered: watch::channel(0).1,
+        };
+        for (subject, answer) in [
+            (1, Err(Error::LogCorrupt)),
+            (2, Ok(AccountDisclosuresResponse::default())),
+        ] {
+            let request = AccountDisclosuresRequest {
+                subject_id: Uuid::from_u128(subject).to_string(),
+                ..AccountDisclosuresRequest::default()
+            };
+            assert_eq!(account(&api, &Tenant::default(), &request).await, answer);
         }
     }
 }
