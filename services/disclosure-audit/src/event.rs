@@ -113,7 +113,8 @@ pub(crate) struct Payload {
     pub(crate) tenant: String,
     /// Unix milliseconds.
     pub(crate) recorded_at: i64,
-    /// The SPIFFE id of the caller that asked for the record.
+    /// The SPIFFE id of the caller that asked for the record. This service's own name for a key it
+    /// destroyed itself: whoever had it shredded, the destruction is recorded once.
     pub(crate) recorded_by: String,
     /// Counts the subject's entries from 1: whoever holds two of them knows how many lie between.
     pub(crate) subject_sequence: Option<u64>,
