@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use chassis::{Caller, KeyStore, RequestKey, caller, now_ms};
+use chassis::{Caller, KeyStore, RequestKey, Tenant, caller, now_ms};
 use client::Guard;
 use prost::Message;
 use proto::payments_data::{
@@ -121,8 +121,8 @@ impl PaymentsDataService for Api {
 }
 
 impl Api {
-    /// Opens an order, its key first: an order without a key could not be closed as promised. The
-    /// answer is the order as it was opened, so that a repeated request gets the same.
+    /// Opens an order. The answer is the order as it was opened, so that a repeated request gets
+    /// the same.
     async fn open(&self, caller: &Caller, request: OpenOrderRequest) -> Result<Order, Error> {
         let tenant = &caller.tenant;
         let request_key = self.request_key(caller, "OpenOrder", &request.request_id, &request);
@@ -135,10 +135,31 @@ impl Api {
         let (merchant, releases_max) = (request.merchant, request.releases_max);
         let opening = Opening::new(subject, merchant, releases_max, expires_at, now_ms())?;
         let id = OrderId(Uuid::new_v4());
-        let key = self.keys.create(tenant, &Owner::Order(id.0)).await?;
-        let order = opening.into_order(id, key.id);
-        let order = self.store.open_order(tenant, order, &request_key).await?;
+        let order = self.enter(tenant, id, opening, &request_key).await?;
         Ok(order.as_opened())
+    }
+
+    /// Enters an order, its key first: an order without a key could not be closed as promised.
+    async fn enter(
+        &self,
+        tenant: &Tenant,
+        id: OrderId,
+        opening: Opening,
+        request_key: &RequestKey,
+    ) -> Result<Order, Error> {
+        let owner = Owner::Order(id.0);
+        let key = self.keys.create(tenant, &owner).await?;
+        let order = opening.into_order(id, key.id);
+        let opened = self.store.open_order(tenant, order, request_key).await;
+        // A database that fails may have kept the order all the same; then the key stays.
+        let needs_key = match &opened {
+            Ok(order) => order.id == id,
+            Err(error) => !matches!(error, Error::SubjectErased | Error::IdempotencyConflict),
+        };
+        if !needs_key {
+            self.keys.destroy(tenant, &owner).await?;
+        }
+        opened
     }
 
     /// What a write is remembered by. The digest of its content is keyed: values are guessable.

@@ -1,6 +1,6 @@
 //! The door with its memory and its keys, and no other service to be reached.
 
-use chassis::{Callers, Database, DatabaseUrl, KeyError, Tenant};
+use chassis::{Callers, Database, DatabaseUrl, KeyError};
 use client::{Connection, Material};
 use grant::KeyBundle;
 use tempfile::TempDir;
@@ -123,5 +123,30 @@ async fn the_sweep_goes_on_after_a_tenant_whose_record_is_refused() {
     assert_eq!(refused, Some("PEER_UNAVAILABLE"));
     for (tenant, order) in closed {
         assert!(fixture.is_destroyed(&tenant, order).await);
+    }
+}
+
+#[tokio::test]
+async fn only_an_order_that_is_opened_keeps_the_key_made_for_it() {
+    let fixture = Fixture::new().await;
+    let (api, tenant) = (&fixture.api, tenant("acme"));
+    let stranger = SubjectId(Uuid::from_u128(2));
+    api.store.erase(&tenant, stranger, now_ms()).await.unwrap();
+    for (id, subject, content, expected, is_destroyed) in [
+        (1, SUBJECT, "this", None, false),
+        // The same request again, as when two of them come at once.
+        (2, SUBJECT, "this", None, true),
+        (3, SUBJECT, "that", Some("IDEMPOTENCY_CONFLICT"), true),
+        (4, stranger, "this", Some("SUBJECT_ERASED"), true),
+    ] {
+        let id = OrderId(Uuid::from_u128(id));
+        let opening = Opening::new(subject, "shop.example".to_owned(), 1, None, now_ms());
+        let caller = caller_of("acme");
+        let content = content.to_owned();
+        let request_key = api.request_key(&caller, "OpenOrder", "o1", &content);
+        let request_key = request_key.await.unwrap();
+        let opened = api.enter(&tenant, id, opening.unwrap(), &request_key).await;
+        assert_eq!(opened.err().map(|error| error.reason()), expected);
+        assert_eq!(fixture.is_destroyed(&tenant, id).await, is_destroyed);
     }
 }
