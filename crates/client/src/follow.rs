@@ -18,7 +18,7 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::{Connection, request};
+use crate::{Connection, parse_id, request};
 
 /// No grant lives longer, and clocks may differ by 5 seconds on either side: a restriction older
 /// than this is older than every grant that still opens anything.
@@ -155,14 +155,14 @@ impl View {
             self.skip_to(change.revision);
         }
         if change.restricting {
-            match Uuid::parse_str(&change.subject_id) {
-                Ok(subject) => {
+            match parse_id(&change.subject_id) {
+                Some(subject) => {
                     let latest = self.restricted.entry(subject).or_default();
                     *latest = change.revision.max(*latest);
                     self.learned.push_back((now, subject, change.revision));
                 }
                 // It restricts somebody, and there is no telling whom.
-                Err(_) => self.floor = self.floor.max(change.revision),
+                None => self.floor = self.floor.max(change.revision),
             }
         }
         self.reached = self.reached.max(Some(change.revision));

@@ -16,9 +16,8 @@ use proto::{
 };
 use tokio::time::timeout;
 use tonic::{Code, Status};
-use uuid::Uuid;
 
-use crate::{Connection, follow::Follow, fresh::Fresh, reason, request, retry};
+use crate::{Connection, follow::Follow, fresh::Fresh, parse_id, reason, request, retry};
 
 /// How long a call waits to learn the newest revision and to see everything up to it.
 const FRESHNESS_WAIT: Duration = Duration::from_secs(2);
@@ -186,7 +185,7 @@ impl Guard {
 
 /// A durable entry has an id and a time. An answer without them is some other server's.
 fn believable(answer: RecordResponse) -> Result<RecordResponse, GuardError> {
-    let named = Uuid::parse_str(&answer.entry_id).is_ok_and(|it| !it.is_nil());
+    let named = parse_id(&answer.entry_id).is_some_and(|it| !it.is_nil());
     let timed = answer.recorded_at.is_some_and(|it| it.seconds > 0);
     match named && timed {
         true => Ok(answer),
@@ -216,6 +215,7 @@ fn refusal(status: &Status) -> GuardError {
 mod tests {
     use prost_types::Timestamp;
     use tonic_types::{ErrorDetails, StatusExt};
+    use uuid::Uuid;
 
     use super::*;
 
