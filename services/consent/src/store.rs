@@ -19,7 +19,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    book::{Change, Evidence},
+    book::{Change, Evidence, PolicyHead},
     consent::Consent,
     error::Error,
     snapshot::Delta,
@@ -107,7 +107,8 @@ impl Store {
     /// The text of a published version.
     pub(crate) async fn policy_text(&self, name: &PolicyName) -> Result<Option<String>, Error> {
         let row = policies::numbered(self.database.read(), &name.tenant, name.number).await;
-        Ok(row.map_err(failed)?.map(|it| it.text))
+        let published = row.map_err(failed)?.map(<(PolicyHead, String)>::try_from);
+        Ok(published.transpose()?.map(|(_, text)| text))
     }
 
     /// One page of a person's consents, ordered by purpose and recipient, behind a purpose and

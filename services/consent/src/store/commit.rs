@@ -204,10 +204,12 @@ fn decode(answer: &[u8]) -> Result<Written, Error> {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::ConnectionTrait;
+
     use super::*;
     use crate::{
         consent::Choice,
-        store::fixture::{GIVE, Portal, choose, enrol, publish, store},
+        store::fixture::{GIVE, Portal, choose, enrol, first_version, publish, store},
         subject::Standing,
     };
 
@@ -317,5 +319,19 @@ mod tests {
             let kept = store.policy_text(&name).await.unwrap();
             assert_eq!(kept.as_deref(), text);
         }
+    }
+
+    #[tokio::test]
+    async fn a_version_altered_in_the_database_is_neither_shown_nor_obeyed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        commit(&store, vec![portal.once(publish("name = \"one\""))]).await;
+        let alter = "UPDATE policies SET text = 'name = \"two\"'";
+        let altered = store.database.write().execute_unprepared(alter).await;
+        assert_eq!(altered.unwrap().rows_affected(), 1);
+        let shown = store.policy_text(&first_version()).await;
+        assert_eq!(shown, Err(Error::Internal));
+        assert!(store.delta("default", 0).await.is_err());
     }
 }

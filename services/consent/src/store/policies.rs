@@ -3,7 +3,7 @@
 use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*};
 
 use super::{count, unsigned};
-use crate::{book::PolicyHead, error::Error};
+use crate::{book::PolicyHead, error::Error, grants::text_digest};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "policies")]
@@ -80,7 +80,12 @@ pub(super) async fn after(
 impl TryFrom<Model> for (PolicyHead, String) {
     type Error = Error;
 
+    /// A text that is not the one published judges nobody.
     fn try_from(row: Model) -> Result<Self, Error> {
+        if row.digest != text_digest(&row.text) {
+            tracing::error!("a published policy was altered in the database");
+            return Err(Error::Internal);
+        }
         let head = PolicyHead {
             number: unsigned(row.number),
             digest: row.digest.try_into().map_err(|_| Error::Internal)?,
