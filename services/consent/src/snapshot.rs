@@ -104,7 +104,8 @@ impl Snapshot {
     }
 
     /// Answers a question. `recipient_kind` is the kind of the recipient it names, if it names one;
-    /// `now` is in Unix seconds. A pinned version that was never published is the only error.
+    /// `now` is in Unix seconds. A pinned version that was never published is an error, and so is
+    /// an accepted one that is not known yet: another tenant's, it may come later in a round.
     pub(crate) fn decide(
         &self,
         tenant: &str,
@@ -139,7 +140,8 @@ impl Snapshot {
         let accepted = known
             .and_then(|it| it.accepted.as_ref())
             .filter(|it| ***it != current.name)
-            .and_then(|it| version(&tenants, it));
+            .map(|it| version(&tenants, it).ok_or(Error::NotFresh))
+            .transpose()?;
         let judges: Vec<&Version> = [Some(current), accepted].into_iter().flatten().collect();
         Ok(state.judge(&judges, known, question, recipient_kind, now))
     }
@@ -194,9 +196,9 @@ mod tests {
     use super::*;
     use crate::{
         book::Book,
-        consent::Choice,
+        consent::{Choice, Scope},
         question::Action,
-        store::fixture::{GIVE, NEWSLETTER, POLICY, choose, enrol, publish},
+        store::fixture::{GIVE, NEWSLETTER, POLICY, choose, enrol, first_version, publish},
         wish::Wish,
     };
 
@@ -252,6 +254,19 @@ mod tests {
         let both = r#"["marketing.communications.email", "marketing.communications.survey"]"#;
         assert!(POLICY.contains(both));
         POLICY.replace(both, r#"["marketing.communications.survey"]"#)
+    }
+
+    /// What Ann says about a purpose, to whomever the data would go.
+    fn choose_in_general(purpose: &str, choice: Choice) -> Wish {
+        Wish::Choose {
+            scope: Scope {
+                subject: ANN,
+                purpose: purpose.to_owned(),
+                recipient: None,
+            },
+            choice,
+            policy: first_version(),
+        }
     }
 
     /// No reason on a permit.
@@ -420,6 +435,65 @@ mod tests {
             assert_eq!(decided.ends_at, ends_at);
             assert_eq!(decided.clauses, ["disclose.providers-with-permission"]);
         }
+    }
+
+    #[test]
+    fn a_refusal_of_a_wider_purpose_is_obeyed_by_the_next_question() {
+        for refused in ["marketing", "marketing.communications", NEWSLETTER] {
+            let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+            let begun = vec![publish(POLICY), enrol(ANN, "US"), choose(ANN, GIVE)];
+            told.tell(&snapshot, begun);
+            assert_eq!(ask(&snapshot, "default", &newsletter()), PERMIT);
+            told.tell(
+                &snapshot,
+                vec![choose_in_general(refused, Choice::Withdraw)],
+            );
+            assert_eq!(
+                ask(&snapshot, "default", &newsletter()),
+                Ok(Some("NO_CONSENT")),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_consent_that_has_ended_does_not_end_what_another_one_carries() {
+        let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+        let ended = Choice::Give {
+            expires_at: Some(NOW as i64 * 1_000),
+        };
+        let begun = vec![
+            publish(POLICY),
+            enrol(ANN, "US"),
+            choose_in_general(NEWSLETTER, ended),
+            choose(ANN, GIVE),
+        ];
+        told.tell(&snapshot, begun);
+        let decided = snapshot.decide("default", &newsletter(), Some("service_provider"), NOW);
+        let decided = decided.unwrap();
+        assert_eq!((decided.refusal, decided.ends_at), (None, None));
+    }
+
+    #[test]
+    fn nobody_is_judged_without_the_accepted_version() {
+        let snapshot = Snapshot::default();
+        let (mut default, mut acme) = (Told::of("default"), Told::of("acme"));
+        default.tell(&snapshot, vec![publish(POLICY)]);
+        let accepted = Wish::Accept {
+            subject: ANN,
+            policy: PolicyName {
+                tenant: "default".to_owned(),
+                number: 2,
+            },
+        };
+        let begun = vec![enrol(ANN, "US"), choose(ANN, GIVE), accepted];
+        acme.tell(&snapshot, begun);
+        assert_eq!(ask(&snapshot, "acme", &newsletter()), Err(Error::NotFresh));
+        default.tell(&snapshot, vec![publish(&without_newsletter())]);
+        assert_eq!(
+            ask(&snapshot, "acme", &newsletter()),
+            Ok(Some("RECIPIENT_PURPOSE"))
+        );
     }
 
     #[test]

@@ -123,7 +123,11 @@ impl Tenant {
             clauses,
             policy_version: judge.name.to_string(),
             revision: self.revision,
-            ends_at: touched.filter_map(|it| it.expires_at).min(),
+            // One that has ended carried nothing, so it ends nothing either.
+            ends_at: touched
+                .filter_map(|it| it.expires_at)
+                .filter(|it| now < *it)
+                .min(),
         }
     }
 }
