@@ -149,7 +149,7 @@ impl Follower {
 mod tests {
     use std::sync::Arc;
 
-    use chassis::Tenant;
+    use chassis::{Stop, Tenant};
     use tokio::task::JoinSet;
     use uuid::Uuid;
 
@@ -157,7 +157,7 @@ mod tests {
     use crate::{
         store::{
             Writer,
-            fixture::{GIVE, Portal, choose, enrol, store},
+            fixture::{GIVE, POLICY, Portal, choose, enrol, publish, store},
         },
         watch::{From, Message, watch},
     };
@@ -223,6 +223,39 @@ mod tests {
         for (revision, known) in [(0, Ok(0)), (1, Ok(1)), (2, Err(Error::RevisionUnknown))] {
             let snapshot = follower.at_least("default", revision).await;
             assert_eq!(snapshot.map(|it| it.revision("default")), known);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_when_the_process_stops() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let follower = Follower::open(store.clone(), Metrics::default()).await;
+        let (tenant, stop) = ("default".to_owned(), Stop::new());
+        let asked = stop.clone();
+        let stopping = async move { asked.requested().await };
+        let follower = Arc::new(follower.unwrap());
+        let messages = watch(follower, store, tenant, From::Now, stopping).await;
+        let mut messages = messages.unwrap();
+        assert_eq!(messages.recv().await, Some(Ok(Message::Start(0))));
+        stop.request();
+        assert_eq!(messages.recv().await, None);
+    }
+
+    /// A round takes in every tenant, so that a tenant which is judged by the policy of `default`
+    /// is judged by its newest one, whichever replica published it.
+    #[tokio::test]
+    async fn the_newest_state_of_a_tenant_has_the_newest_default_policy() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let follower = Follower::open(store.clone(), Metrics::default()).await;
+        let follower = follower.unwrap();
+        for number in [1, 2] {
+            let text = format!("{POLICY}# {number}\n");
+            let published = Portal::new("default").once(publish(&text));
+            store.commit("default", vec![published], 0).await.unwrap();
+            let current = follower.fresh().await.unwrap().current("acme");
+            assert_eq!(current.unwrap().name.number, number);
         }
     }
 

@@ -3,7 +3,7 @@
 use chassis::{Caller, clock};
 use proto::consent::{
     AuthorizeRequest, AuthorizeResponse, CheckRequest, CheckResponse, Decision as WireDecision,
-    Effect, Question as WireQuestion,
+    Effect,
 };
 use uuid::Uuid;
 
@@ -35,12 +35,13 @@ impl Api {
         caller: &Caller,
         request: CheckRequest,
     ) -> Result<CheckResponse, Error> {
-        let asked = self.ask(caller, request.question).await?;
+        let question = parse::question(request.question)?;
         let tenant = caller.tenant.as_str();
         let snapshot = self
             .follower
             .at_least(tenant, request.at_least_as_fresh)
             .await?;
+        let asked = self.ask(snapshot, caller, question).await?;
         let decision = self.decide(snapshot, caller, &asked)?;
         Ok(CheckResponse {
             decision: Some(wire(decision)),
@@ -52,12 +53,13 @@ impl Api {
         caller: &Caller,
         request: AuthorizeRequest,
     ) -> Result<AuthorizeResponse, Error> {
-        let asked = self.ask(caller, request.question).await?;
+        let question = parse::question(request.question)?;
         let snapshot = self.follower.fresh().await?;
         let tenant = caller.tenant.as_str();
         if snapshot.revision(tenant) < request.at_least_as_fresh {
             return Err(Error::RevisionUnknown);
         }
+        let asked = self.ask(snapshot, caller, question).await?;
         let decision = self.decide(snapshot, caller, &asked)?;
         if decision.refusal.is_some() {
             return Err(Error::Denied(Box::new(decision)));
@@ -83,10 +85,14 @@ impl Api {
         })
     }
 
-    /// Parses a question, refuses a caller that may not ask it, and learns of the recipient.
-    async fn ask(&self, caller: &Caller, question: Option<WireQuestion>) -> Result<Asked, Error> {
-        let question = parse::question(question)?;
-        let current = self.follower.snapshot()?.current(caller.tenant.as_str());
+    /// Refuses a caller that may not ask this question, and learns of the recipient.
+    async fn ask(
+        &self,
+        snapshot: &Snapshot,
+        caller: &Caller,
+        question: Question,
+    ) -> Result<Asked, Error> {
+        let current = snapshot.current(caller.tenant.as_str());
         let rulebook = current.as_ref().map(|it| &*it.rulebook);
         let question = question.with_declared_purpose(rulebook);
         if !caller.may_use(&question.purpose) {
