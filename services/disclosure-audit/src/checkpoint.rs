@@ -1,8 +1,8 @@
 //! The rule for a new checkpoint: only a tree that continues the one signed before is signed.
 
 use ledger::{
-    Checkpoint, Frontier, Hash, LedgerError, Note, NoteKey, TileId, prove_consistency,
-    tiles_for_consistency, verify_consistency,
+    Checkpoint, Frontier, Hash, LedgerError, Note, NoteKey, SignatureType, TileId,
+    prove_consistency, tiles_for_consistency, verify_consistency,
 };
 
 /// The tiles [`sign`] will read to go from the `previous` size to `size`.
@@ -10,6 +10,14 @@ pub(crate) fn tiles_to_verify(previous: u64, size: u64) -> Result<Vec<TileId>, L
     let mut ids = Frontier::right_edge(size);
     ids.extend(tiles_for_consistency(previous, size)?);
     Ok(ids)
+}
+
+/// Reads a checkpoint that this key signed under this name.
+///
+/// # Errors
+/// [`LedgerError::SignatureMissing`] if another key or another log signed it.
+pub(crate) fn open(key: &NoteKey, note: &str) -> Result<Checkpoint, LedgerError> {
+    Checkpoint::open(&Note::parse(note)?, &key.verifier(SignatureType::Ed25519))
 }
 
 /// Signs the tree of this size and root, if the stored tiles have that root and continue the tree
@@ -28,7 +36,7 @@ pub(crate) fn sign(
         return Err(LedgerError::RootMismatch);
     }
     if let Some(previous) = previous {
-        let previous = Checkpoint::parse(Note::parse(previous)?.text())?;
+        let previous = open(key, previous)?;
         let proof = prove_consistency(previous.size, size, &read)?;
         verify_consistency(previous.size, &previous.root, size, &root, &proof)?;
     }
@@ -91,6 +99,30 @@ mod tests {
     fn a_tree_that_shrank_is_not_signed() {
         let previous = signed(300, b"first", None).unwrap().to_string();
         assert!(signed(299, b"first", Some(&previous)).is_err());
+    }
+
+    #[test]
+    fn a_tree_after_a_checkpoint_of_another_key_log_or_text_is_not_signed() {
+        let (frontier, tiles) = tree(5, b"first");
+        let read = |id: TileId| tiles.get(&(id.level, id.index)).cloned();
+        let by = |origin, seed| {
+            let key = NoteKey::from_seed(origin, &[seed; 32]).unwrap();
+            let note = sign(&key, None, 5, frontier.root(), read).unwrap();
+            note.to_string()
+        };
+        let own = by("vow.local/log", 1);
+        for (previous, refusal) in [
+            (own.clone(), None),
+            (by("vow.local/log", 2), Some(LedgerError::SignatureMissing)),
+            (by("other/log", 1), Some(LedgerError::SignatureMissing)),
+            (
+                own.replace("\n5\n", "\n4\n"),
+                Some(LedgerError::SignatureInvalid),
+            ),
+        ] {
+            let signed = sign(&key(), Some(&previous), 5, frontier.root(), read);
+            assert_eq!(signed.err(), refusal, "{previous}");
+        }
     }
 
     #[test]

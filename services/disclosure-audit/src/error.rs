@@ -46,6 +46,14 @@ pub(crate) enum Error {
     ArgumentInvalid { field: &'static str },
     #[error("the log cannot be reached")]
     LogUnavailable,
+    /// The database refused a statement, which says nothing about what is stored.
+    #[error("the log's database refused a statement")]
+    LogFault,
+    #[error(
+        "the last checkpoint is not signed by this log: restore the log key and the log origin it \
+         was signed under, or begin a new log on an empty database"
+    )]
+    LogKeyChanged,
     /// What is stored contradicts itself: tampering, or a fault of ours.
     #[error("the log is inconsistent")]
     LogCorrupt,
@@ -74,6 +82,9 @@ impl Error {
             Self::LogEmpty => (Code::NotFound, "LOG_EMPTY"),
             Self::ArgumentInvalid { .. } => (Code::InvalidArgument, "ARGUMENT_INVALID"),
             Self::LogUnavailable => (Code::Unavailable, "LOG_UNAVAILABLE"),
+            Self::LogFault => (Code::Unavailable, "LOG_FAULT"),
+            // It stops the process and answers no call.
+            Self::LogKeyChanged => (Code::Internal, "LOG_KEY_CHANGED"),
             Self::LogCorrupt => (Code::Internal, "LOG_CORRUPT"),
         }
     }

@@ -66,13 +66,16 @@ pub struct Config {
 /// Serves until the process is stopped.
 ///
 /// # Errors
-/// The key or a database cannot be read, or the stored log contradicts what was signed.
+/// The key or a database cannot be read, the stored log contradicts what was signed, or another key
+/// or name signed it.
 pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     let key = log_key(&config)?;
     let database = process.database(store::MIGRATIONS).await?;
     let key_store = process.key_store().await?;
     let store = Arc::new(store::Store::open(database).await?);
-    // Before anything is served: a restored backup of the keys must not bring one back.
+    // Before anything is served: what a log signed, it signs on with the same key.
+    store.check_key(&key).await?;
+    // Likewise: a restored backup of the keys must not bring one back.
     shredding::replay(&store, &key_store).await?;
 
     let metrics = metrics::Metrics::default();

@@ -383,6 +383,25 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn a_log_that_another_key_or_name_signed_is_not_signed_on() {
+        let ground = Ground::new().await;
+        let Replica { store, recorder } = &ground.replica().await;
+        let others = [("vow.local/log", 2), ("other/log", 1)]
+            .map(|(name, seed)| NoteKey::from_seed(name, &[seed; 32]).unwrap());
+        assert_eq!(store.check_key(&others[0]).await, Ok(()), "nothing signed");
+        recorder.record_one(use_of(1)).await.unwrap();
+        store.publish(&log_key(), now_ms()).await.unwrap();
+        recorder.record_one(use_of(1)).await.unwrap();
+        for other in &others {
+            let changed = Error::LogKeyChanged;
+            assert_eq!(store.publish(other, now_ms()).await, Err(changed));
+            assert_eq!(store.check_key(other).await, Err(changed));
+        }
+        assert_eq!(store.check_key(&log_key()).await, Ok(()));
+        assert_eq!(store.publish(&log_key(), now_ms()).await.unwrap().size, 2);
+    }
+
+    #[tokio::test]
     async fn more_events_than_there_is_room_for_are_refused_at_once() {
         let ground = Ground::new().await;
         let recorder = ground.replica().await.recorder;

@@ -21,8 +21,8 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Every replica runs it; the lock on the head leaves the signature to one of them.
 ///
 /// # Errors
-/// The stored tree does not continue the last checkpoint. Nothing more is signed then, and the
-/// process stops: a log that answers but cannot prove is worse than none.
+/// The stored tree does not continue the last checkpoint, or another key or name signed that one.
+/// Nothing more is signed then, and the process stops: a log that answers but cannot prove is worse than none.
 pub(crate) async fn run(
     store: Arc<Store>,
     key: NoteKey,
@@ -46,7 +46,7 @@ pub(crate) async fn run(
                 covered.send_replace(published.size);
             }
             // The store has said why; the next tick tries again.
-            Err(Error::LogUnavailable) => {}
+            Err(Error::LogUnavailable | Error::LogFault) => {}
             Err(error) => return Err(error).context("signing a checkpoint"),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chassis::requests::sweep;
 use chassis::{
-    Database, Migration, RequestKey, Tenant, is_lost_race, is_unavailable, remember, replay,
+    Database, DatabaseFailure, Migration, RequestKey, Tenant, failure, remember, replay,
 };
 use ledger::{Frontier, LedgerError, NoteKey, tiles_for_inclusion};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -190,7 +190,6 @@ impl Store {
                 oldest_recorded_at: None,
             });
         }
-        let corrupt = |_: LedgerError| Error::LogCorrupt;
         let needed = tiles_to_verify(before, size).map_err(corrupt)?;
         let tiles = tiles::read(transaction, &needed).await?;
         let previous = previous.as_ref().map(|it| it.note.as_str());
@@ -202,6 +201,16 @@ impl Store {
             size,
             oldest_recorded_at,
         })
+    }
+
+    /// Whether the log was signed by this key so far, under its name.
+    pub(crate) async fn check_key(&self, key: &NoteKey) -> Result<(), Error> {
+        match self.checkpoint().await? {
+            Some(newest) => checkpoint::open(key, &newest.note)
+                .map(drop)
+                .map_err(corrupt),
+            None => Ok(()),
+        }
     }
 
     /// The newest checkpoint.
@@ -380,15 +389,21 @@ fn covered(newest: Option<&SignedCheckpoint>) -> u64 {
     newest.map_or(0, |it| it.size)
 }
 
-/// What may pass is told from what must not be. The driver's words are written nowhere: they may
-/// quote a statement's values.
-pub(crate) fn failed(error: DbErr) -> Error {
-    if is_unavailable(&error) || is_lost_race(&error) {
-        tracing::warn!("the database does not answer");
-        return Error::LogUnavailable;
+/// What an operator changed is told from what must not be.
+fn corrupt(error: LedgerError) -> Error {
+    match error {
+        LedgerError::SignatureMissing => Error::LogKeyChanged,
+        _ => Error::LogCorrupt,
     }
-    tracing::error!("a statement failed");
-    Error::LogCorrupt
+}
+
+/// The database answers no call, or refuses a statement. Neither is corruption, which only a check
+/// of what is stored can find.
+pub(crate) fn failed(error: DbErr) -> Error {
+    match failure(&error) {
+        DatabaseFailure::Unavailable | DatabaseFailure::LostRace => Error::LogUnavailable,
+        DatabaseFailure::Unique | DatabaseFailure::Broken => Error::LogFault,
+    }
 }
 
 /// One query per tenant, and a batch rarely has two.

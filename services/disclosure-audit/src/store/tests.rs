@@ -1,7 +1,7 @@
 //! What the memory promises, on a database of its own.
 
 use chassis::DatabaseUrl;
-use sea_orm::EntityTrait;
+use sea_orm::{EntityTrait, RuntimeErr};
 use tempfile::TempDir;
 
 use super::*;
@@ -49,4 +49,14 @@ async fn a_subject_stays_barred_since_the_first_time() {
     let rows = subjects::Entity::find().all(store.database.read()).await;
     let times: Vec<_> = rows.unwrap().iter().map(|it| it.shredded_at).collect();
     assert_eq!(times, [Some(5)]);
+}
+
+#[tokio::test]
+async fn a_database_that_fails_is_not_a_corrupt_log() {
+    let (store, _folder) = new_store().await;
+    let silent = DbErr::Conn(RuntimeErr::Internal(String::new()));
+    assert_eq!(failed(silent), Error::LogUnavailable);
+    let refused = store.database.read();
+    let refused = refused.execute_unprepared("SELECT * FROM nothing").await;
+    assert_eq!(failed(refused.unwrap_err()), Error::LogFault);
 }
