@@ -1,6 +1,6 @@
 //! Shredding a subject: bar it, destroy its audit key, enter the destruction in the log.
 
-use chassis::{KeyError, KeyStore, Tenant, now_ms};
+use chassis::{KeyStore, Tenant, now_ms};
 use uuid::Uuid;
 use vault::Owner;
 
@@ -9,7 +9,7 @@ use crate::batch::{Candidate, Recorded};
 use crate::error::Error;
 use crate::event::{Event, KeyDestruction};
 use crate::recorder::Recorder;
-use crate::store::Store;
+use crate::store::{Store, by_tenant};
 
 const SUBJECTS_PER_PAGE: u64 = 1_000;
 
@@ -59,19 +59,14 @@ pub(crate) async fn replay(store: &Store, key_store: &KeyStore) -> Result<(), Er
         let page = store
             .barred_subjects(after.as_ref(), SUBJECTS_PER_PAGE)
             .await?;
-        for (tenant, subject) in &page {
-            let owner = Owner::Subject(*subject);
-            match key_store.key(tenant, &owner).await {
-                Err(KeyError::Destroyed { .. } | KeyError::Missing) => {}
-                Err(KeyError::Unavailable) => return Err(Error::LogUnavailable),
-                Ok(_) => {
-                    key_store.destroy(tenant, &owner).await?;
-                }
-            }
+        let Some(last) = page.last().cloned() else {
+            return Ok(());
+        };
+        for (tenant, subjects) in by_tenant(page) {
+            let owners: Vec<_> = subjects.into_iter().map(Owner::Subject).collect();
+            let restored = key_store.present(&tenant, &owners).await?;
+            key_store.destroy_many(&tenant, &restored).await?;
         }
-        match page.last() {
-            Some(last) => after = Some(last.clone()),
-            None => return Ok(()),
-        }
+        after = Some(last);
     }
 }
