@@ -1,6 +1,11 @@
 //! `vow verify`: what a stranger checks offline, with nothing but a file and a public key.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use grant::{ConsentReceipt, ErasureCertificate, KeyBundle};
@@ -10,6 +15,7 @@ use crate::say::{complain, say};
 
 /// What was checked is not sound.
 const UNSOUND: u8 = 3;
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Verifies a receipt or a certificate offline, and says in one sentence what was proved.
 ///
@@ -31,7 +37,7 @@ pub struct Args {
 /// Runs `vow verify`.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let name = args.file.display().to_string();
-    let text = fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
+    let text = read(&args.file).with_context(|| format!("{name} cannot be read"))?;
     let verdict = match (&args.key, &args.keys) {
         (Some(key), None) => proof(&text, key)?,
         (None, Some(keys)) => token(text.trim(), keys)?,
@@ -47,6 +53,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             ExitCode::from(UNSOUND)
         }
     })
+}
+
+/// The start of a file is enough: no receipt and no certificate is larger. Bytes that are no text
+/// become a mark that no format allows, so that they prove nothing.
+fn read(file: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(file)?
+        .take(FILE_BYTES_MAX)
+        .read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What a file proves, or why it proves nothing.
