@@ -7,12 +7,13 @@ mod sqlite;
 
 use std::{fmt, fs::File, sync::Arc, time::Duration};
 
+use client::Fresh;
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
     TransactionTrait,
 };
 
-pub use failure::{DatabaseError, is_lost_race, is_unavailable};
+pub use failure::{DatabaseError, DatabaseFailure, failure, is_lost_race, is_unavailable};
 pub use migration::Migration;
 
 use crate::DatabaseUrl;
@@ -25,6 +26,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// What expunges. On PostgreSQL a connection of its own, which may take its time.
+    expunger: DatabaseConnection,
+    /// The expunging that callers share.
+    expunging: Arc<Fresh<()>>,
     /// Held for life: only one process may have an SQLite file.
     _lock: Option<Arc<File>>,
 }
@@ -68,17 +73,32 @@ impl Database {
     }
 
     /// Drives what was overwritten or deleted in `table` out of the files, as far as the database
-    /// can. Not within a transaction.
+    /// can. Not within a transaction. A database expunges one table and no other.
     ///
     /// SQLite overwrites deleted bytes with zeros (`secure_delete`); what is left of them in the
     /// write-ahead log goes when the log is emptied. PostgreSQL gives dead rows up when the table
     /// is vacuumed; its write-ahead log and backups keep them for as long as they are kept.
-    pub async fn expunge(&self, table: &str) -> Result<(), DbErr> {
-        match self.writer.get_database_backend() {
-            DatabaseBackend::Sqlite => sqlite::empty_log(&self.writer).await,
+    ///
+    /// It takes as long as the table is large, and PostgreSQL vacuums a table once at a time. So
+    /// all who wait share one that began after they came, and it goes on when they stop waiting:
+    /// one cut off by a deadline would leave as much to do for the next.
+    pub async fn expunge(&self, table: &'static str) -> Result<(), DbErr> {
+        let database = self.clone();
+        let expunged = tokio::spawn(async move {
+            let expunging = database.expunging.clone();
+            expunging.read(database.expunge_alone(table)).await
+        });
+        let interrupted = |_| DbErr::Custom("expunging was interrupted".to_owned());
+        expunged.await.map_err(interrupted)?
+    }
+
+    async fn expunge_alone(&self, table: &str) -> Result<(), DbErr> {
+        match self.expunger.get_database_backend() {
+            DatabaseBackend::Sqlite => sqlite::empty_log(&self.expunger).await,
             _ => {
                 let statement = format!("VACUUM {table}");
-                self.writer.execute_unprepared(&statement).await.map(|_| ())
+                let vacuumed = self.expunger.execute_unprepared(&statement).await;
+                vacuumed.map(|_| ())
             }
         }
     }
@@ -86,6 +106,7 @@ impl Database {
     /// Closes all connections, so that another process may open an SQLite file.
     pub async fn close(self) -> Result<(), DbErr> {
         self.reader.close().await?;
+        self.expunger.close().await?;
         self.writer.close().await
     }
 }

@@ -14,7 +14,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 use vault::{BlindIndex, Key, KeySource, Owner, VaultError};
 
-use crate::{Database, DatabaseError, DatabaseUrl, Migration, Tenant, clock::now_ms};
+use crate::{Database, DatabaseError, DatabaseUrl, Migration, Tenant, clock::now_ms, failure};
 use tenant_key_ring::TenantKeyRing;
 
 /// Records the migrations of the keys, which may share a database with the service's own.
@@ -100,7 +100,8 @@ impl KeyStore {
             .collect()
     }
 
-    /// The tenant's blind index, made when it is first asked for.
+    /// The tenant's blind index, made when it is first asked for. Its key serves to find what is
+    /// stored by what it says, and to know a request again; categories keep these apart.
     pub async fn blind_index(&self, tenant: &Tenant) -> Result<Arc<BlindIndex>, KeyError> {
         Ok(self.ring(tenant).await?.index.clone())
     }
@@ -151,6 +152,12 @@ impl KeyStore {
         Ok(owners.iter().map(|it| answer(&ring, &rows, it)).collect())
     }
 
+    /// Those of the owners that have a key now, in few statements.
+    pub async fn present(&self, tenant: &Tenant, owners: &[Owner]) -> Result<Vec<Owner>, KeyError> {
+        let present = data_keys::present(self.database.read(), tenant.as_str(), owners).await;
+        present.map_err(unavailable)
+    }
+
     /// Destroys the owner's key for good. When it answers, the key is gone from the database and,
     /// as far as the database can, from its files. Doing it twice is doing it once: the answer is
     /// the first one. An owner without a key will never have one; then the answer is `None`.
@@ -159,19 +166,46 @@ impl KeyStore {
         tenant: &Tenant,
         owner: &Owner,
     ) -> Result<Option<DestroyedKey>, KeyError> {
-        let writer = self.database.write();
-        let row = data_keys::destroy(writer, tenant.as_str(), owner, now_ms()).await;
-        let row = row.map_err(unavailable)?;
-        // Also when it was destroyed before: whoever did that may have died right here.
+        Ok(self.destroy_many(tenant, &[*owner]).await?.pop())
+    }
+
+    /// [`KeyStore::destroy`] for many owners of a tenant: all of their keys, or none. The answer
+    /// has the keys of those owners that had one, each once, in no particular order.
+    pub async fn destroy_many(
+        &self,
+        tenant: &Tenant,
+        owners: &[Owner],
+    ) -> Result<Vec<DestroyedKey>, KeyError> {
+        if owners.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.destroy_rows(tenant, owners).await;
+        let rows = rows.map_err(unavailable)?;
+        // Also of those destroyed before: whoever did that may have died right here.
         self.database
             .expunge(data_keys::TABLE)
             .await
             .map_err(unavailable)?;
-        let destroyed_at = row.destroyed_at.ok_or(KeyError::Unavailable)?;
-        Ok(row.key_id.map(|key_id| DestroyedKey {
-            key_id,
-            destroyed_at,
-        }))
+        let mut destroyed = Vec::with_capacity(rows.len());
+        for row in rows {
+            let destroyed_at = row.destroyed_at.ok_or(KeyError::Unavailable)?;
+            destroyed.extend(row.key_id.map(|key_id| DestroyedKey {
+                key_id,
+                destroyed_at,
+            }));
+        }
+        Ok(destroyed)
+    }
+
+    async fn destroy_rows(
+        &self,
+        tenant: &Tenant,
+        owners: &[Owner],
+    ) -> Result<Vec<data_keys::Model>, DbErr> {
+        let transaction = self.database.begin().await?;
+        let rows = data_keys::destroy(&transaction, tenant.as_str(), owners, now_ms()).await?;
+        transaction.commit().await?;
+        Ok(rows)
     }
 
     /// The tenant's own keys, made when they are first asked for.
@@ -241,8 +275,9 @@ fn answer(
 }
 
 /// The driver's words stay here; whoever asked can only come back later.
-fn unavailable(_: DbErr) -> KeyError {
-    tracing::warn!("the database of keys failed");
+fn unavailable(error: DbErr) -> KeyError {
+    // Whatever it means, there is no key now; the line in the log is for the operator.
+    failure(&error);
     KeyError::Unavailable
 }
 

@@ -31,7 +31,9 @@ pub use batch::{BatchError, Batcher};
 pub use callers::{Caller, CallerKind, Callers, CallersError, NotAllowed};
 pub use client::clock::{self, now_ms, now_seconds};
 pub use config::{Config, DatabaseUrl, GRACE_PERIOD_SECONDS};
-pub use database::{Database, DatabaseError, Migration, is_lost_race, is_unavailable};
+pub use database::{
+    Database, DatabaseError, DatabaseFailure, Migration, failure, is_lost_race, is_unavailable,
+};
 pub use door::caller;
 pub use key_store::{DestroyedKey, KeyError, KeyStore, StoredKey};
 pub use metrics::Metrics;

@@ -1,6 +1,6 @@
 //! Opening a PostgreSQL database.
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::Arc};
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use sqlx::{
@@ -15,7 +15,7 @@ use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, migration};
 /// default of 100.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// No statement of ours takes long. `on` is the least that makes a commit durable: a server that
+/// No statement of a call takes long. `on` is the least that makes a commit durable: a server that
 /// was set to less would acknowledge what it can lose.
 const SESSION: [(&str, &str); 4] = [
     ("statement_timeout", "10s"),
@@ -23,6 +23,9 @@ const SESSION: [(&str, &str); 4] = [
     ("idle_in_transaction_session_timeout", "15s"),
     ("synchronous_commit", "on"),
 ];
+
+/// For expunging, which takes as long as the table is large, whatever the server is set to.
+const UNHURRIED_SESSION: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "0")];
 
 pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, DatabaseError> {
     let options = PgConnectOptions::from_str(url)
@@ -32,13 +35,20 @@ pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, Dat
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options.options(SESSION))
+        .connect_with(options.clone().options(SESSION))
         .await
         .map_err(DatabaseError::Connect)?;
+    // It connects when it is first needed: most databases are never expunged.
+    let unhurried = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options.options(UNHURRIED_SESSION));
     let connection: DatabaseConnection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
     Ok(Database {
         reader: connection.clone(),
         writer: connection,
+        expunger: SqlxPostgresConnector::from_sqlx_postgres_pool(unhurried),
+        expunging: Arc::default(),
         _lock: None,
     })
 }

@@ -45,9 +45,12 @@ pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, Dat
     migration::run(migrator, &mut *connection).await?;
     drop(connection);
     let reader = pool(options.pragma("query_only", "ON"), READERS).await?;
+    let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);
     Ok(Database {
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
-        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        expunger: writer.clone(),
+        writer,
+        expunging: Arc::default(),
         _lock: Some(Arc::new(lock)),
     })
 }
@@ -107,6 +110,7 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
     use tempfile::TempDir;
+    use tokio::task::yield_now;
 
     use super::*;
     use crate::{DatabaseUrl, Migration, is_unavailable};
@@ -228,6 +232,59 @@ mod tests {
         let refused = database.begin().await.expect_err("the writer is taken");
         assert!(is_unavailable(&refused));
         drop(held);
+    }
+
+    /// Lets the other tasks go as far as they can.
+    async fn others_run() {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    }
+
+    // The writer is one connection, and whoever waits for it gets it in turn. Holding it holds up
+    // the expunging; having it again after others means that they are done.
+
+    #[tokio::test]
+    async fn who_waits_shares_an_expunging_that_began_later() {
+        let folder = TempDir::new().expect("a folder");
+        let database = open_in(&folder, &[NOTES]).await.expect("a new file");
+        let expunge = || {
+            let database = database.clone();
+            tokio::spawn(async move { database.expunge("notes").await })
+        };
+        let writing = database.begin().await.expect("nobody else writes");
+        let first = expunge();
+        others_run().await;
+        let (second, third) = (expunge(), expunge());
+        others_run().await;
+        drop(writing);
+        let writing = database.begin().await.expect("after the first");
+        assert!(first.await.expect("no panic").is_ok());
+        others_run().await;
+        assert!(!second.is_finished() && !third.is_finished());
+        drop(writing);
+        let _writing = database.begin().await.expect("after the second");
+        for shared in [second, third] {
+            let expunged = shared.await.expect("no panic");
+            expunged.expect("the third needs no turn of its own");
+        }
+    }
+
+    #[tokio::test]
+    async fn expunging_goes_on_when_nobody_waits_any_more() {
+        let folder = TempDir::new().expect("a folder");
+        let database = open_in(&folder, &[NOTES]).await.expect("a new file");
+        let log = || fs::metadata(folder.path().join("it.db-wal")).map_or(0, |it| it.len());
+        let writing = database.begin().await.expect("nobody else writes");
+        assert!(log() > 0, "the schema is in it");
+        let expunging = database.clone();
+        let waiting = tokio::spawn(async move { expunging.expunge("notes").await });
+        others_run().await;
+        waiting.abort();
+        others_run().await;
+        drop(writing);
+        let _writing = database.begin().await.expect("after the expunging");
+        assert_eq!(log(), 0);
     }
 
     #[tokio::test]

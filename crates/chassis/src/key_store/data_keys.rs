@@ -1,7 +1,10 @@
 //! The table of the owners' keys. A row outlives its key, as the sign that the key was destroyed.
 
+use std::collections::HashSet;
+
 use sea_orm::{
     ActiveValue::Set,
+    QuerySelect,
     entity::prelude::*,
     sea_query::{Expr, OnConflict},
 };
@@ -88,27 +91,63 @@ pub(super) async fn insert_missing(
     Ok(())
 }
 
-/// Empties the row of the owner, or writes an empty one, in one statement, so that a key that is
-/// being made at this moment is either destroyed by it or not made. The answer is the row as it is.
+/// Those of the owners that have a key.
+pub(super) async fn present(
+    connection: &impl ConnectionTrait,
+    tenant: &str,
+    owners: &[Owner],
+) -> Result<Vec<Owner>, DbErr> {
+    let mut present = HashSet::new();
+    for owners in owners.chunks(ROWS_PER_STATEMENT) {
+        let ids = owners.iter().map(|it| name(it).1);
+        let found = Entity::find()
+            .select_only()
+            .columns([Column::OwnerKind, Column::Owner])
+            .filter(Column::Tenant.eq(tenant))
+            .filter(Column::Owner.is_in(ids))
+            .filter(Column::Wrapped.is_not_null());
+        let names: Vec<(String, Uuid)> = found.into_tuple().all(connection).await?;
+        present.extend(names);
+    }
+    let is_present = |it: &&Owner| {
+        let (kind, owner) = name(it);
+        present.contains(&(kind.to_owned(), owner))
+    };
+    Ok(owners.iter().filter(is_present).copied().collect())
+}
+
+/// Empties the rows of the owners, or writes empty ones, so that a key that is being made at this
+/// moment is either destroyed by it or not made. The answer is the rows as they are.
+///
+/// It must be one transaction where the owners are more than fit a statement.
 pub(super) async fn destroy(
     connection: &impl ConnectionTrait,
     tenant: &str,
-    owner: &Owner,
+    owners: &[Owner],
     now: i64,
-) -> Result<Model, DbErr> {
-    let row = Model {
-        destroyed_at: Some(now),
-        ..Model::new(tenant, owner, now)
-    };
+) -> Result<Vec<Model>, DbErr> {
+    // In one order, so that two who destroy the same keys wait for each other and never crosswise;
+    // and each once, because a statement cannot change a row twice.
+    let mut owners = owners.to_vec();
+    owners.sort_by_key(name);
+    owners.dedup();
     let first = Expr::cust("COALESCE(data_keys.destroyed_at, excluded.destroyed_at)");
     let emptied = primary_key()
         .update_column(Column::Wrapped)
         .value(Column::DestroyedAt, first)
         .to_owned();
-    Entity::insert(all_set(row))
-        .on_conflict(emptied)
-        .exec_with_returning(connection)
-        .await
+    let mut destroyed = Vec::with_capacity(owners.len());
+    for owners in owners.chunks(ROWS_PER_STATEMENT) {
+        let rows = owners.iter().map(|owner| Model {
+            destroyed_at: Some(now),
+            ..Model::new(tenant, owner, now)
+        });
+        let rows = Entity::insert_many(rows.map(all_set))
+            .on_conflict(emptied.clone())
+            .exec_with_returning(connection);
+        destroyed.extend(rows.await?);
+    }
+    Ok(destroyed)
 }
 
 fn primary_key() -> OnConflict {

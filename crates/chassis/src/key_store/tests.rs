@@ -1,6 +1,6 @@
 //! The key store on a database of its own, and what is left in the files of a destroyed key.
 
-use std::{fs, sync::Arc};
+use std::{collections::HashSet, fs, sync::Arc};
 
 use sea_orm::{ConnectionTrait, EntityTrait};
 use tempfile::TempDir;
@@ -156,6 +156,42 @@ async fn of_a_destroyed_key_nothing_is_left_but_the_fact() {
         .await
         .expect("another's key stays");
     assert!(same(&other, kept[200].as_ref().expect("it was made")));
+}
+
+#[tokio::test]
+async fn many_keys_are_destroyed_at_once_and_only_the_others_are_present() {
+    let (_folder, store) = new_store().await;
+    let (tenant, id) = (Tenant::default(), Uuid::new_v4());
+    // The order has the subject's id, and its key stays.
+    let (owner, order) = (Owner::Subject(id), Owner::Order(id));
+    // More than fit one statement.
+    let mut owners: Vec<Owner> = (0..1_000).map(|_| subject()).collect();
+    owners.extend([owner, order]);
+    let keys = store.create_many(&tenant, &owners).await;
+    let mut made = HashSet::new();
+    for key in keys.expect("they are made") {
+        made.insert(key.expect("it is made").id);
+    }
+    let never = subject();
+    let asked = [&owners[..], &[never]].concat();
+    assert_eq!(store.present(&tenant, &asked).await, Ok(owners.clone()));
+
+    let kept = store.key(&tenant, &order).await.expect("it is there").id;
+    owners.pop();
+    let asked = [&owners[..], &[never, owner]].concat();
+    let destroyed = store.destroy_many(&tenant, &asked).await;
+    let destroyed = destroyed.expect("it works");
+    assert_eq!(
+        destroyed.len(),
+        1_001,
+        "one had no key and one is asked twice"
+    );
+    let ids: HashSet<Uuid> = destroyed.iter().map(|it| it.key_id).collect();
+    made.remove(&kept);
+    assert_eq!(ids, made);
+    let asked = [&asked[..], &[order]].concat();
+    assert_eq!(store.present(&tenant, &asked).await, Ok(vec![order]));
+    assert_eq!(store.destroy_many(&tenant, &[]).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
