@@ -10,7 +10,7 @@ use vault::BlindIndex;
 
 use crate::{Caller, Migration, Tenant};
 
-/// The longest request id, in bytes.
+/// The longest request id, in characters.
 const ID_LENGTH_MAX: usize = 128;
 
 /// The table of requests. Add it to a service's migrations.
@@ -41,7 +41,7 @@ pub struct RequestId {
 /// Why a request is not carried out, or not again.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// The request id is empty or longer than 128 bytes: reason `REQUEST_ID_INVALID`.
+    /// The request id is empty or longer than 128 characters: reason `REQUEST_ID_INVALID`.
     #[error("the request id is missing or too long")]
     Invalid,
     /// The id was used for another method or other content: reason `IDEMPOTENCY_CONFLICT`.
@@ -55,9 +55,9 @@ pub enum RequestError {
 impl RequestKey {
     /// The key of a request. `content` is the encoded message.
     ///
-    /// The content is kept as an HMAC with a key of the tenant: what people send can be guessed,
-    /// and a plain digest would let anybody with the table test a guess. The id is kept as a
-    /// digest, because a caller may have made it of something personal.
+    /// Id and content are kept as entries of the tenant's blind index, an HMAC under a key that
+    /// lies elsewhere: what people send can be guessed, and so can an id that a caller has made of
+    /// something personal. A plain digest would let anybody with the table test a guess.
     pub fn new(
         caller: &Caller,
         method: &str,
@@ -65,18 +65,18 @@ impl RequestKey {
         index: &BlindIndex,
         content: &[u8],
     ) -> Result<RequestKey, RequestError> {
-        if request_id.is_empty() || request_id.len() > ID_LENGTH_MAX {
+        if !(1..=ID_LENGTH_MAX).contains(&request_id.chars().count()) {
             return Err(RequestError::Invalid);
         }
         let digest = hexadecimal(&Sha256::digest(content));
         let tenant = caller.tenant.clone();
-        let content = index
-            .entry(tenant.as_str(), "request content", &digest)
-            .to_vec();
+        let entry = |category, value| index.entry(tenant.as_str(), category, value).to_vec();
+        let request = entry("request id", request_id);
+        let content = entry("request content", &digest);
         Ok(RequestKey {
             tenant,
             caller: caller.id.clone(),
-            request: Sha256::digest(request_id).to_vec(),
+            request,
             method: method.to_owned(),
             content,
         })
@@ -243,11 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_id_has_1_to_128_bytes() {
+    fn a_request_id_has_1_to_128_characters_however_many_bytes_they_take() {
         let index = BlindIndex::new(Key::generate());
         for (length, is_id) in [(0, false), (1, true), (128, true), (129, false)] {
-            let key = RequestKey::new(&caller(ADA, "a"), "m", &"x".repeat(length), &index, b"");
-            assert_eq!(key.is_ok(), is_id, "{length}");
+            for character in ["x", "ü", "🗝"] {
+                let id = character.repeat(length);
+                let key = RequestKey::new(&caller(ADA, "a"), "m", &id, &index, b"");
+                assert_eq!(key.is_ok(), is_id, "{length} times {character}");
+            }
         }
     }
 
@@ -258,6 +261,14 @@ mod tests {
         let key = key.expect("the id is good");
         let contains = |bytes: &[u8]| bytes.windows(6).any(|it| it == b"canary");
         assert!(!contains(&key.request) && !contains(&key.content));
-        assert_ne!(key.content, Sha256::digest(b"canary").to_vec());
+        for kept in [&key.request, &key.content] {
+            assert_ne!(*kept, Sha256::digest(b"canary").to_vec());
+        }
+        // Whoever guesses right learns nothing without the key.
+        let other_index = BlindIndex::new(Key::generate());
+        let guess = RequestKey::new(&caller(ADA, "a"), "m", "canary", &other_index, b"canary");
+        let guess = guess.expect("the id is good");
+        assert_ne!(guess.request, key.request);
+        assert_ne!(guess.content, key.content);
     }
 }
