@@ -65,8 +65,9 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         .map_err(TlsError::Pem)
 }
 
-/// Accepts connections until the receiver is dropped; then the port is closed. A slow or hostile
-/// handshake holds up nobody else's.
+/// Accepts connections until the receiver is dropped; then the port is closed. Nobody waits for
+/// another's handshake: when too many are under way, a newcomer is turned away at once. It may come
+/// again, and a stranger who holds a place loses it after [`HANDSHAKE_TIMEOUT`].
 pub(crate) fn accept(
     listener: TcpListener,
     config: Arc<ServerConfig>,
@@ -75,17 +76,11 @@ pub(crate) fn accept(
     tokio::spawn(async move {
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
         loop {
-            let permit = handshakes
-                .clone()
-                .acquire_owned()
-                .await
-                .expect("it is never closed");
             let stream = tokio::select! {
-                stream = listener.accept() => stream,
+                stream = next(&listener) => stream,
                 () = accepted.closed() => return,
             };
-            let Ok((stream, _)) = stream else {
-                sleep(ACCEPT_PAUSE).await;
+            let Ok(permit) = handshakes.clone().try_acquire_owned() else {
                 continue;
             };
             let (accepted, config) = (accepted.clone(), config.clone());
@@ -99,6 +94,15 @@ pub(crate) fn accept(
         }
     });
     connections
+}
+
+async fn next(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
 }
 
 /// A failed handshake is the stranger's affair and not worth a line: anybody can cause thousands.
