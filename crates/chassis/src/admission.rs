@@ -11,8 +11,8 @@ use crate::{Caller, Callers, NotAllowed, Refusal, Tenant, connection::Peer, refu
 
 /// How far the clocks of caller and service may be apart.
 const CLOCK_SKEW_MAX_MS: u64 = 5_000;
-/// How many calls may be in progress.
-const IN_FLIGHT_MAX: usize = 1_024;
+/// How many calls may be in progress, streams among them.
+pub(crate) const IN_FLIGHT_MAX: usize = 1_024;
 
 /// Admits the calls of one service.
 pub(crate) struct Admission {

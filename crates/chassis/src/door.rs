@@ -16,17 +16,27 @@ use client::{
     timeout,
 };
 use http::{HeaderMap, Request, Response};
-use tokio::time::{Instant, timeout_at};
+use http_body_util::BodyExt;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 use tonic::{Code, Status, body::Body, service::Routes};
 use tower::Service;
 
 use crate::{
-    Caller, admission::Admission, method::Method, metrics::Metrics, refuse, trace::Tracing,
+    Caller,
+    admission::Admission,
+    method::Method,
+    metrics::Metrics,
+    refuse,
+    trace::{CallSpan, Tracing},
 };
 
 /// How long a call may take whose caller does not say.
 const LIMIT_DEFAULT: Duration = Duration::from_secs(10);
-const LIMIT_MAX: Duration = Duration::from_secs(60);
+/// How long any call may take that is no stream.
+pub(crate) const LIMIT_MAX: Duration = Duration::from_secs(60);
 
 /// What every call of a service passes.
 #[derive(Clone)]
@@ -84,18 +94,21 @@ impl Keeper {
         let started = Instant::now();
         let method = Method::at(request.uri().path());
         let span = self.tracing.call(method, request.headers());
-        let trace = span.context();
         let deadline = deadline(method, request.headers(), started);
         let call = CallContext {
             deadline,
-            span: trace.clone(),
+            span: span.context(),
             tracer: self.tracing.tracer.clone(),
         };
+        let mut observation = Observation {
+            metrics: &self.metrics,
+            method,
+            started,
+            span,
+            code: Code::Cancelled,
+        };
         let response = context::scope(call, self.answer(request, routes, deadline)).await;
-        let code = code(response.headers());
-        self.metrics
-            .observe(method, code, started.elapsed(), &trace);
-        span.end(code);
+        observation.code = code(response.headers());
         response
     }
 
@@ -105,7 +118,7 @@ impl Keeper {
         mut routes: Routes,
         deadline: Option<Instant>,
     ) -> Response<Body> {
-        let (caller, _permit) = match self.admission.admit(&request, now_ms()) {
+        let (caller, permit) = match self.admission.admit(&request, now_ms()) {
             Ok(admitted) => admitted,
             Err(refused) => return Status::from(refused.refusal(self.service)).into_http(),
         };
@@ -119,7 +132,7 @@ impl Keeper {
             },
         };
         match handled {
-            Some(Ok(response)) => response,
+            Some(Ok(response)) => response.map(|body| held(body, permit)),
             Some(Err(never)) => match never {},
             None => self.broken().into_http(),
         }
@@ -145,6 +158,33 @@ impl Keeper {
         )
         .into()
     }
+}
+
+/// Counts a call and ends its span once it is answered, or dropped because its caller has gone.
+struct Observation<'a> {
+    metrics: &'a Metrics,
+    method: &'static Method,
+    started: Instant,
+    span: CallSpan,
+    code: Code,
+}
+
+impl Drop for Observation<'_> {
+    fn drop(&mut self) {
+        let trace = self.span.context();
+        self.metrics
+            .observe(self.method, self.code, self.started.elapsed(), &trace);
+        self.span.end(self.code);
+    }
+}
+
+/// The body of an answer, which has its call's place among those in progress until it has been
+/// sent: a stream begins with its headers and is far from done.
+fn held(body: Body, permit: OwnedSemaphorePermit) -> Body {
+    Body::new(body.map_frame(move |frame| {
+        let _until_the_body_is_dropped = &permit;
+        frame
+    }))
 }
 
 /// A stream lives as long as its caller likes.
@@ -176,7 +216,66 @@ async fn unpanicked<F: Future>(future: F) -> Option<F::Output> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
+    use axum::Router;
+    use tokio::task::yield_now;
+
     use super::*;
+    use crate::{Callers, admission::IN_FLIGHT_MAX, connection::Peer};
+
+    const SHOP: &str = "spiffe://vow.local/workload/shop";
+
+    fn keeper() -> Keeper {
+        let table = format!(
+            "[[caller]]\nid = \"{SHOP}\"\nkind = \"workload\"\ntenants = [\"*\"]\nmethods = []"
+        );
+        Keeper {
+            service: "it",
+            admission: Admission::new(Callers::parse(&table).expect("the table is sound")),
+            tracing: Arc::new(Tracing::start("it").expect("no exporter is asked for")),
+            metrics: Metrics::new(),
+        }
+    }
+
+    fn watch() -> Request<Body> {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = "/grpc.health.v1.Health/Watch".parse().expect("a path");
+        let peer = Peer(Some(Arc::from(SHOP)));
+        request.extensions_mut().insert(peer);
+        request
+    }
+
+    #[tokio::test]
+    async fn a_call_has_its_place_until_its_body_ends() {
+        let keeper = keeper();
+        let admitted = || {
+            let admit = |_| keeper.admission.admit(&watch(), now_ms()).ok();
+            (0..IN_FLIGHT_MAX)
+                .map_while(admit)
+                .collect::<Vec<_>>()
+                .len()
+        };
+        let routes = Router::new().fallback(async || "what is sent little by little");
+        let response = keeper.pass(watch(), Routes::from(routes)).await;
+        assert_eq!(admitted(), IN_FLIGHT_MAX - 1);
+        drop(response);
+        assert_eq!(admitted(), IN_FLIGHT_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_caller_goes_is_counted_too() {
+        let keeper = keeper();
+        let endless = Router::new().fallback(pending::<()>);
+        tokio::select! {
+            biased;
+            _ = keeper.pass(watch(), Routes::from(endless)) => panic!("it never answers"),
+            () = yield_now() => {}
+        }
+        let metrics = keeper.metrics.text().expect("a string takes all");
+        let counted = "method=\"Watch\",code=\"CANCELLED\"} 1";
+        assert!(metrics.contains(counted), "{metrics}");
+    }
 
     #[test]
     fn a_call_is_limited_by_its_caller_within_bounds_and_a_stream_is_not() {

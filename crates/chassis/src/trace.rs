@@ -107,8 +107,8 @@ impl CallSpan {
     }
 
     /// Ends the span with the answer's code.
-    pub(crate) fn end(self, code: Code) {
-        let CallSpan::Own(mut span) = self else {
+    pub(crate) fn end(&mut self, code: Code) {
+        let CallSpan::Own(span) = self else {
             return;
         };
         span.set_attribute(KeyValue::new("rpc.grpc.status_code", code as i64));
