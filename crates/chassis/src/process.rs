@@ -1,7 +1,7 @@
 //! One service's ground: its ports, its material, its background work, and its orderly end.
 
 use std::{
-    fmt,
+    fmt, io,
     net::{SocketAddr, TcpListener},
     path::Path,
     sync::Arc,
@@ -13,6 +13,7 @@ use client::Material;
 use rustls::ServerConfig;
 use tokio::{
     sync::watch,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,7 +29,7 @@ use vault::FileKeySource;
 use crate::{
     Callers, Config, Database, KeyStore, Migration, Stop, admin,
     admission::Admission,
-    door::{Door, Keeper},
+    door::{Door, Keeper, LIMIT_MAX},
     metrics::Metrics,
     tasks::Tasks,
     tls,
@@ -41,6 +42,12 @@ const MIGRATIONS_TABLE: &str = "migrations";
 const STREAMS_MAX: u32 = 1_024;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection lives. Its certificates are looked at only when it begins, so this is how
+/// long one that has expired may still be used.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
+/// How long the calls of an old connection may take to end: as long as any call may. A stream is
+/// cut off, and its caller follows on from where it was.
+const CONNECTION_GRACE: Duration = LIMIT_MAX;
 /// How long background work may take to end once no call is left.
 const BACKGROUND_GRACE: Duration = Duration::from_secs(5);
 
@@ -52,7 +59,9 @@ pub struct Process {
     tls: Arc<ServerConfig>,
     callers: Callers,
     listener: TcpListener,
-    admin_listener: TcpListener,
+    admin_address: SocketAddr,
+    /// Ends when it is dropped.
+    _admin: JoinSet<io::Result<()>>,
     metrics: Metrics,
     stop: Stop,
     ready: watch::Sender<bool>,
@@ -60,7 +69,9 @@ pub struct Process {
 }
 
 impl Process {
-    /// Reads the material and binds both ports. Nothing is answered yet.
+    /// Reads the material and binds both ports. Only health and metrics are answered yet: to come
+    /// up may take long, and whoever watches must see that the process lives. Needs a running tokio
+    /// runtime.
     pub fn open(service: &'static str, config: Config, stop: Stop) -> anyhow::Result<Process> {
         let material = Material::read(
             &config.tls_certificate,
@@ -69,17 +80,28 @@ impl Process {
         )?;
         let callers = Callers::read(&config.callers).with_context(|| named(&config.callers))?;
         let tls = tls::server_config(&material).context("reading the TLS material")?;
+        let (metrics, ready) = (Metrics::new(), watch::Sender::new(false));
+        let listener = bind(config.listen)?;
+        let admin_listener = nonblocking(bind(config.admin_listen)?)?;
+        let admin_address = admin_listener.local_addr()?;
+        let mut admin = JoinSet::new();
+        admin.spawn(admin::serve(
+            admin_listener,
+            metrics.clone(),
+            ready.subscribe(),
+        ));
         Ok(Process {
             service,
-            listener: bind(config.listen)?,
-            admin_listener: bind(config.admin_listen)?,
+            listener,
+            admin_address,
+            _admin: admin,
             config,
             material,
             tls,
             callers,
-            metrics: Metrics::new(),
+            metrics,
             stop,
-            ready: watch::Sender::new(false),
+            ready,
             tasks: Tasks::default(),
         })
     }
@@ -91,7 +113,7 @@ impl Process {
 
     /// Where health and metrics are served.
     pub fn admin_addr(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.admin_listener.local_addr()?)
+        Ok(self.admin_address)
     }
 
     /// What this process proves itself to others with.
@@ -147,9 +169,6 @@ impl Process {
         } = self;
         let grace = Duration::from_secs(self.config.grace_period_seconds);
         let tracing = Arc::new(Tracing::start(service).context("starting traces")?);
-        let admin_listener = nonblocking(self.admin_listener)?;
-        let admin = admin::serve(admin_listener, metrics.clone(), ready.subscribe());
-        let admin = tokio::spawn(admin);
         let tasks = tokio::spawn(self.tasks.supervise(stop.clone()));
 
         let (health, health_service) = health_reporter();
@@ -164,6 +183,8 @@ impl Process {
             .max_concurrent_streams(STREAMS_MAX)
             .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+            .max_connection_age(CONNECTION_AGE_MAX)
+            .max_connection_age_grace(CONNECTION_GRACE)
             .layer(layer_fn(move |routes| Door::new(routes, keeper.clone())))
             .add_routes(
                 routes
@@ -194,7 +215,6 @@ impl Process {
             Err(_) => Err(anyhow!("background work did not end")),
         };
         tracing.stop().await;
-        admin.abort();
         served.and(worked)
     }
 }

@@ -1,6 +1,6 @@
 //! A process through its front door: real certificates, real ports, health and metrics.
 
-use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fs, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use chassis::{Config, Process, Stop, Tenant};
 use client::{Connection, Material};
@@ -101,6 +101,11 @@ impl Running {
         let address = process.local_addr().expect("it is bound");
         let admin_address = process.admin_addr().expect("it is bound");
         let mut ready = process.ready();
+        for (path, status) in [("/livez", "200"), ("/readyz", "503"), ("/metrics", "200")] {
+            let answer = admin(admin_address, path).await;
+            let expected = format!("HTTP/1.1 {status}");
+            assert!(answer.starts_with(&expected), "{path} before it serves");
+        }
         let served = tokio::spawn(run(process));
         ready.wait_for(|it| *it).await.expect("the process runs");
         Running {
@@ -122,21 +127,23 @@ impl Running {
     }
 
     async fn admin(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.admin_address)
-            .await
-            .expect("it is bound");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n");
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .expect("it reads");
-        let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .await
-            .expect("it answers");
-        answer
+        admin(self.admin_address, path).await
     }
+}
+
+async fn admin(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it is bound");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it reads");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .await
+        .expect("it answers");
+    answer
 }
 
 /// What a service does.
@@ -282,6 +289,32 @@ async fn nobody_gets_past_the_handshake_without_a_certificate_of_the_authority()
         "no HTTP/2 frame comes back in plaintext"
     );
     assert!(client::connect("http://127.0.0.1:1", &material).is_err());
+}
+
+#[tokio::test]
+async fn strangers_who_say_nothing_close_the_port_to_nobody_for_long() {
+    let running = Running::start().await;
+    let mut idle = Vec::new();
+    for _ in 0..256 {
+        let stream = TcpStream::connect(running.address).await;
+        idle.push(stream.expect("the port is open"));
+    }
+    let mut newcomer = TcpStream::connect(running.address)
+        .await
+        .expect("the port is open");
+    let turned_away = newcomer.read(&mut [0]).await;
+    assert!(matches!(turned_away, Ok(0) | Err(_)));
+    // It did not have to wait until the others were given up.
+    let waits = idle[0].try_read(&mut [0]).expect_err("it is still open");
+    assert_eq!(waits.kind(), io::ErrorKind::WouldBlock);
+
+    drop(idle);
+    client::retry(20, async || {
+        let mut health = HealthClient::new(running.shop());
+        health.check(health_of("")).await
+    })
+    .await
+    .expect("there is room again");
 }
 
 #[tokio::test]
