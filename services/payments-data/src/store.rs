@@ -97,6 +97,16 @@ impl Store {
         Ok(order)
     }
 
+    /// What this very request was answered when it stored its values, if it did. Its order may have
+    /// ended since.
+    pub(crate) async fn stored_before(
+        &self,
+        request: &RequestKey,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let answer = requests::replay(self.database.read(), request).await?;
+        answer.as_deref().map(categories_of).transpose()
+    }
+
     /// Seals the values under their order and keeps them, each in place of its category's former
     /// one. The answer is the categories then stored.
     pub(crate) async fn put_values(

@@ -3,6 +3,7 @@
 use chassis::{Callers, Database, DatabaseUrl, KeyError};
 use client::{Connection, Material};
 use grant::KeyBundle;
+use proto::payments_data::{OrderValue, order_value::Value as Content};
 use tempfile::TempDir;
 use vault::{FileKeySource, Key, KeyEncryptionKey};
 
@@ -148,5 +149,32 @@ async fn only_an_order_that_is_opened_keeps_the_key_made_for_it() {
         let opened = api.enter(&tenant, id, opening.unwrap(), &request_key).await;
         assert_eq!(opened.err().map(|error| error.reason()), expected);
         assert_eq!(fixture.is_destroyed(&tenant, id).await, is_destroyed);
+    }
+}
+
+#[tokio::test]
+async fn a_collection_repeated_after_the_end_of_its_order_gets_its_answer_again() {
+    let fixture = Fixture::new().await;
+    let (api, tenant) = (&fixture.api, tenant("acme"));
+    let order = fixture.open("acme", "o1").await.unwrap().id;
+    let caller = caller_of("acme");
+    let values = vec![OrderValue {
+        category: "user.name".to_owned(),
+        value: Some(Content::Text("Ada".to_owned())),
+    }];
+    for (request_id, is_over, expected) in [
+        ("s1", false, Ok(vec!["user.name".to_owned()])),
+        ("s1", true, Ok(vec!["user.name".to_owned()])),
+        ("s2", true, Err("ORDER_CLOSED")),
+    ] {
+        if is_over {
+            let settled = api.closing.close(&tenant, order, Ending::Settled).await;
+            settled.unwrap();
+        }
+        let content = String::new();
+        let request = api.request_key(&caller, "StoreOrderData", request_id, &content);
+        let request = request.await.unwrap();
+        let kept = values::keep(api, &tenant, order, SUBJECT, values.clone(), &request).await;
+        assert_eq!(kept.map_err(|error| error.reason()), expected);
     }
 }

@@ -1,11 +1,16 @@
 //! Taking in what is given with an order.
 
-use chassis::{Caller, now_ms, now_seconds};
-use proto::payments_data::StoreOrderDataRequest;
+use chassis::{Caller, RequestKey, Tenant, now_ms, now_seconds};
+use proto::payments_data::{OrderValue, StoreOrderDataRequest};
 use vault::Owner;
 
 use super::{Api, wire};
-use crate::{error::Error, permission, store::Collected};
+use crate::{
+    error::Error,
+    order::{OrderId, SubjectId},
+    permission,
+    store::Collected,
+};
 
 /// Stores the values of a request under its order, and answers with all categories stored there.
 pub(super) async fn store(
@@ -26,14 +31,30 @@ pub(super) async fn store(
         .await?;
     let categories = request.values.iter().map(|value| value.category.as_str());
     let subject = permission::to_collect(&grant, id, categories)?;
+    keep(api, tenant, id, subject, request.values, &request_key).await
+}
+
+/// Stores what a grant permits to collect.
+pub(super) async fn keep(
+    api: &Api,
+    tenant: &Tenant,
+    order: OrderId,
+    subject: SubjectId,
+    values: Vec<OrderValue>,
+    request: &RequestKey,
+) -> Result<Vec<String>, Error> {
+    // Before anything that time changes: the key may be gone and a card expired since.
+    if let Some(before) = api.store.stored_before(request).await? {
+        return Ok(before);
+    }
     let now = now_ms();
-    let values = wire::values(request.values, now)?;
-    let key = api.keys.key(tenant, &Owner::Order(id.0)).await?;
+    let values = wire::values(values, now)?;
+    let key = api.keys.key(tenant, &Owner::Order(order.0)).await?;
     let collected = Collected {
-        order: id,
+        order,
         subject,
         values: &values,
-        request: &request_key,
+        request,
     };
     api.store
         .put_values(tenant, &collected, &key.key, now)
