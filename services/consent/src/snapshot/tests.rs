@@ -1,0 +1,326 @@
+//! What the next question is answered after each change.
+
+use std::mem;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    book::Book,
+    consent::{Choice, Scope},
+    question::Action,
+    store::fixture::{GIVE, NEWSLETTER, POLICY, choose, enrol, first_version, publish},
+    wish::Wish,
+};
+
+const ANN: Uuid = Uuid::from_u128(1);
+const NOW: u64 = 1_800_000_000;
+const PERMIT: Result<Option<&str>, Error> = Ok(None);
+
+/// A tenant whose wishes reach a snapshot as the store would hand them over.
+struct Told {
+    book: Book,
+    tenant: String,
+}
+
+impl Told {
+    fn of(tenant: &str) -> Self {
+        Self {
+            book: Book::open(tenant, 0, 0),
+            tenant: tenant.to_owned(),
+        }
+    }
+
+    fn tell(&mut self, snapshot: &Snapshot, wishes: Vec<Wish>) {
+        for wish in wishes {
+            self.book.fulfil(wish, Uuid::from_u128(77)).unwrap();
+        }
+        let entries = mem::take(&mut self.book.entries);
+        let delta = Delta {
+            tenant: self.tenant.clone(),
+            revision: self.book.revision(),
+            policies: entries.policies,
+            subjects: entries.subjects.into_values().collect(),
+            consents: entries.consents.into_values().collect(),
+        };
+        snapshot.apply(delta).unwrap();
+    }
+}
+
+fn newsletter() -> Question {
+    Question {
+        subject: ANN,
+        action: Action::Disclose {
+            recipient: "mailer".to_owned(),
+        },
+        purpose: NEWSLETTER.to_owned(),
+        categories: vec!["user.contact.email".to_owned()],
+        order: None,
+        pinned: None,
+    }
+}
+
+/// The policy with the newsletter taken out of what providers may get.
+fn without_newsletter() -> String {
+    let both = r#"["marketing.communications.email", "marketing.communications.survey"]"#;
+    assert!(POLICY.contains(both));
+    POLICY.replace(both, r#"["marketing.communications.survey"]"#)
+}
+
+/// What Ann says about a purpose, to whomever the data would go.
+fn choose_in_general(purpose: &str, choice: Choice) -> Wish {
+    Wish::Choose {
+        scope: Scope {
+            subject: ANN,
+            purpose: purpose.to_owned(),
+            recipient: None,
+        },
+        choice,
+        policy: first_version(),
+    }
+}
+
+/// No reason on a permit.
+fn ask(
+    snapshot: &Snapshot,
+    tenant: &str,
+    question: &Question,
+) -> Result<Option<&'static str>, Error> {
+    let decided = snapshot.decide(tenant, question, Some("service_provider"), NOW);
+    decided.map(|it| it.refusal.map(Reason::as_str))
+}
+
+#[test]
+fn each_change_is_obeyed_by_the_next_question() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    let until = |seconds: u64| Choice::Give {
+        expires_at: Some(seconds as i64 * 1_000),
+    };
+    let renewed = || choose(ANN, GIVE);
+    for (wishes, expected) in [
+        (vec![], Some("POLICY_NOT_PUBLISHED")),
+        (vec![publish(POLICY)], Some("SUBJECT_UNKNOWN")),
+        (vec![enrol(ANN, "US")], Some("NO_CONSENT")),
+        (vec![choose(ANN, GIVE)], None),
+        (vec![choose(ANN, Choice::Withdraw)], Some("NO_CONSENT")),
+        (vec![choose(ANN, Choice::Refuse)], Some("NO_CONSENT")),
+        (vec![choose(ANN, until(NOW))], Some("CONSENT_EXPIRED")),
+        (vec![choose(ANN, until(NOW + 1))], None),
+        (
+            vec![publish(&without_newsletter())],
+            Some("RECIPIENT_PURPOSE"),
+        ),
+        (vec![publish(POLICY), renewed()], None),
+        (vec![Wish::Quarantine { subject: ANN }], Some("QUARANTINED")),
+    ] {
+        told.tell(&snapshot, wishes);
+        assert_eq!(ask(&snapshot, "default", &newsletter()), Ok(expected));
+    }
+}
+
+#[test]
+fn a_category_outside_the_vocabulary_is_refused_by_its_clause() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    told.tell(&snapshot, vec![publish(POLICY), enrol(ANN, "US")]);
+    let question = Question {
+        action: Action::Collect {
+            point: "site_registration".to_owned(),
+            act: "typed".to_owned(),
+        },
+        purpose: "essential.service".to_owned(),
+        categories: vec!["user.fingerprint".to_owned()],
+        ..newsletter()
+    };
+    let decided = snapshot.decide("default", &question, None, NOW).unwrap();
+    let reason = decided.refusal.map(Reason::as_str);
+    assert_eq!(reason, Some("CATEGORY_NOT_DECLARED"));
+    assert_eq!(decided.clauses, ["collect.declared-only"]);
+}
+
+#[test]
+fn an_erased_person_is_refused_and_nothing_of_it_is_kept() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    told.tell(&snapshot, vec![publish(POLICY), enrol(ANN, "US")]);
+    let quarantined = Wish::Quarantine { subject: ANN };
+    told.tell(&snapshot, vec![quarantined, Wish::Forget { subject: ANN }]);
+    assert_eq!(
+        ask(&snapshot, "default", &newsletter()),
+        Ok(Some("SUBJECT_ERASED"))
+    );
+}
+
+#[test]
+fn the_current_and_the_accepted_version_must_both_permit() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    let accept = |number| Wish::Accept {
+        subject: ANN,
+        policy: PolicyName {
+            tenant: "default".to_owned(),
+            number,
+        },
+    };
+    let begun = vec![
+        publish(&without_newsletter()),
+        enrol(ANN, "US"),
+        choose(ANN, GIVE),
+        accept(1),
+        publish(POLICY),
+    ];
+    told.tell(&snapshot, begun);
+    let decided = snapshot.decide("default", &newsletter(), Some("service_provider"), NOW);
+    let decided = decided.unwrap();
+    assert_eq!(
+        decided.refusal.map(Reason::as_str),
+        Some("RECIPIENT_PURPOSE")
+    );
+    assert_eq!(decided.policy_version, "v1");
+    told.tell(&snapshot, vec![accept(2)]);
+    assert_eq!(ask(&snapshot, "default", &newsletter()), PERMIT);
+}
+
+#[test]
+fn a_pinned_version_has_to_be_the_current_one() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    let begun = vec![
+        publish(&without_newsletter()),
+        publish(POLICY),
+        enrol(ANN, "US"),
+        choose(ANN, GIVE),
+    ];
+    told.tell(&snapshot, begun);
+    for (pinned, expected) in [
+        ("v2", PERMIT),
+        ("v1", Ok(Some("POLICY_VERSION_SUPERSEDED"))),
+        ("v3", Err(Error::PolicyVersionUnknown)),
+        ("latest", Err(Error::PolicyVersionUnknown)),
+    ] {
+        let question = Question {
+            pinned: Some(pinned.to_owned()),
+            ..newsletter()
+        };
+        assert_eq!(ask(&snapshot, "default", &question), expected);
+    }
+}
+
+#[test]
+fn a_tenant_is_judged_by_the_default_policy_until_it_has_its_own() {
+    let snapshot = Snapshot::default();
+    let (mut default, mut acme) = (Told::of("default"), Told::of("acme"));
+    default.tell(&snapshot, vec![publish(POLICY)]);
+    acme.tell(&snapshot, vec![enrol(ANN, "US"), choose(ANN, GIVE)]);
+    assert_eq!(ask(&snapshot, "acme", &newsletter()), PERMIT);
+    assert_eq!(
+        ask(&snapshot, "default", &newsletter()),
+        Ok(Some("SUBJECT_UNKNOWN"))
+    );
+    acme.tell(&snapshot, vec![publish(&without_newsletter())]);
+    assert_eq!(
+        ask(&snapshot, "acme", &newsletter()),
+        Ok(Some("RECIPIENT_PURPOSE"))
+    );
+}
+
+#[test]
+fn a_consent_is_for_its_recipient_and_ends_what_rests_on_it() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    let expires_at = Some((NOW as i64 + 30) * 1_000 + 999);
+    let begun = vec![
+        publish(POLICY),
+        enrol(ANN, "US"),
+        choose(ANN, Choice::Give { expires_at }),
+    ];
+    told.tell(&snapshot, begun);
+    let other = Question {
+        action: Action::Disclose {
+            recipient: "other".to_owned(),
+        },
+        ..newsletter()
+    };
+    for (question, expected, ends_at) in [
+        (newsletter(), None, Some(NOW + 30)),
+        (other, Some("NO_CONSENT"), None),
+    ] {
+        let decided = snapshot.decide("default", &question, Some("service_provider"), NOW);
+        let decided = decided.unwrap();
+        assert_eq!(decided.refusal.map(Reason::as_str), expected);
+        assert_eq!(decided.ends_at, ends_at);
+        assert_eq!(decided.clauses, ["disclose.providers-with-permission"]);
+    }
+}
+
+#[test]
+fn a_refusal_of_a_wider_purpose_is_obeyed_by_the_next_question() {
+    for refused in ["marketing", "marketing.communications", NEWSLETTER] {
+        let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+        let begun = vec![publish(POLICY), enrol(ANN, "US"), choose(ANN, GIVE)];
+        told.tell(&snapshot, begun);
+        assert_eq!(ask(&snapshot, "default", &newsletter()), PERMIT);
+        told.tell(
+            &snapshot,
+            vec![choose_in_general(refused, Choice::Withdraw)],
+        );
+        assert_eq!(
+            ask(&snapshot, "default", &newsletter()),
+            Ok(Some("NO_CONSENT")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_consent_that_has_ended_does_not_end_what_another_one_carries() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    let ended = Choice::Give {
+        expires_at: Some(NOW as i64 * 1_000),
+    };
+    let begun = vec![
+        publish(POLICY),
+        enrol(ANN, "US"),
+        choose_in_general(NEWSLETTER, ended),
+        choose(ANN, GIVE),
+    ];
+    told.tell(&snapshot, begun);
+    let decided = snapshot.decide("default", &newsletter(), Some("service_provider"), NOW);
+    let decided = decided.unwrap();
+    assert_eq!((decided.refusal, decided.ends_at), (None, None));
+}
+
+#[test]
+fn nobody_is_judged_without_the_accepted_version() {
+    let snapshot = Snapshot::default();
+    let (mut default, mut acme) = (Told::of("default"), Told::of("acme"));
+    default.tell(&snapshot, vec![publish(POLICY)]);
+    let accepted = Wish::Accept {
+        subject: ANN,
+        policy: PolicyName {
+            tenant: "default".to_owned(),
+            number: 2,
+        },
+    };
+    let begun = vec![enrol(ANN, "US"), choose(ANN, GIVE), accepted];
+    acme.tell(&snapshot, begun);
+    assert_eq!(ask(&snapshot, "acme", &newsletter()), Err(Error::NotFresh));
+    default.tell(&snapshot, vec![publish(&without_newsletter())]);
+    assert_eq!(
+        ask(&snapshot, "acme", &newsletter()),
+        Ok(Some("RECIPIENT_PURPOSE"))
+    );
+}
+
+#[test]
+fn a_recipient_is_refused_by_the_clause_of_its_kind() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    told.tell(&snapshot, vec![publish(POLICY)]);
+    for (kind, clause) in [
+        (Some("payment_processor"), "use.payment-only-for-its-order"),
+        (
+            Some("service_provider"),
+            "disclose.providers-with-permission",
+        ),
+        (None, "disclose.providers-with-permission"),
+    ] {
+        let refused = snapshot.refuse_recipient("default", kind, Reason::RecipientExpired);
+        assert_eq!(refused.refusal, Some(Reason::RecipientExpired));
+        assert_eq!(refused.clauses, [clause]);
+    }
+}
