@@ -123,11 +123,12 @@ pub(super) fn expires_at(expires_at: Option<Timestamp>) -> Result<Option<i64>, E
     let Some(at) = expires_at else {
         return Ok(None);
     };
+    let fraction = i64::from(at.nanos / 1_000_000);
     let milliseconds = at.seconds.checked_mul(1_000);
-    let milliseconds = milliseconds.filter(|_| (0..1_000_000_000).contains(&at.nanos));
+    let milliseconds = milliseconds.and_then(|it| it.checked_add(fraction));
     match milliseconds {
-        Some(it) => Ok(Some(it + i64::from(at.nanos / 1_000_000))),
-        None => Err(Error::Invalid("expires_at")),
+        Some(it) if (0..1_000_000_000).contains(&at.nanos) => Ok(Some(it)),
+        _ => Err(Error::Invalid("expires_at")),
     }
 }
 
@@ -238,6 +239,23 @@ mod tests {
         ] {
             let parsed = question(Some(asked)).map(|_| ());
             assert_eq!(parsed.err(), refused.map(Error::Invalid));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_consent_is_a_time_that_can_be_counted() {
+        const LAST: i64 = i64::MAX / 1_000;
+        for (seconds, nanos, expected) in [
+            (1, 0, Some(1_000)),
+            (1, 999_999_999, Some(1_999)),
+            (1, 1_000_000_000, None),
+            (1, -1, None),
+            (LAST, 807_000_000, Some(i64::MAX)),
+            (LAST, 808_000_000, None),
+            (LAST + 1, 0, None),
+        ] {
+            let parsed = expires_at(Some(Timestamp { seconds, nanos }));
+            assert_eq!(parsed.ok().flatten(), expected, "{seconds} {nanos}");
         }
     }
 
