@@ -1,6 +1,6 @@
 //! Calls to the other services; their refusals as our errors.
 
-use client::{Connection, reason, request};
+use client::{Connection, parse_id, reason, request};
 use proto::{
     consent::{
         self, EnrolSubjectRequest, ForgetSubjectRequest, QuarantineCause, QuarantineSubjectRequest,
@@ -146,7 +146,7 @@ fn says(status: &Status, expected: &str) -> bool {
 
 /// An id that is none is a fault of the peer: what it says it destroyed cannot be certified.
 fn key_id(text: &str) -> Result<Uuid, Error> {
-    Uuid::parse_str(text).map_err(|_| Error::PeerUnavailable)
+    parse_id(text).ok_or(Error::PeerUnavailable)
 }
 
 /// Every other refusal is between this service and its peer.

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chassis::{KeyError, KeyStore, Stop, Tenant, now_ms};
-use client::{Guard, KeyOwner};
+use chassis::{KeyStore, Stop, Tenant, now_ms};
+use client::{DestroyedKeys, Guard, KeyOwner, parse_id};
 use grant::SigningKey;
 use proto::disclosure_audit::{Certificate, KeyDestruction, RecordRequest, record_request::Event};
 use tokio::time::{sleep, timeout};
@@ -48,33 +48,41 @@ impl Saga {
     /// active is erased again, and gets a certificate again.
     pub(crate) async fn replay_destroyed(&self) -> Result<(), Error> {
         for tenant in self.keys.tenants().await? {
-            for key in client::destroyed_keys_once_known(&self.peers.log, tenant.as_str()).await {
-                let KeyOwner::Subject(subject) = key.owner else {
-                    continue;
+            let mut destroyed = DestroyedKeys::new(&self.peers.log, tenant.as_str());
+            while let Some(keys) = destroyed.next_page().await {
+                let subject = |owner| match owner {
+                    KeyOwner::Subject(subject) => Some(subject),
+                    KeyOwner::Order(_) => None,
                 };
-                self.destroy_again(&tenant, subject).await?;
+                let subjects: Vec<Uuid> = keys.iter().filter_map(|it| subject(it.owner)).collect();
+                self.destroy_again(&tenant, &subjects).await?;
             }
         }
         Ok(())
     }
 
-    async fn destroy_again(&self, tenant: &Tenant, subject: Uuid) -> Result<(), Error> {
-        let owner = Owner::Subject(subject);
-        // Looked at first: nearly always it is gone, and destroying rewrites files.
-        if !matches!(
-            self.keys.key(tenant, &owner).await,
-            Err(KeyError::Destroyed { .. })
-        ) {
-            self.keys.destroy(tenant, &owner).await?;
-        }
-        match self.store.subject(tenant, subject).await? {
-            Some(person) if person.state == State::Active => {
-                self.store
-                    .begin_erasure(tenant, subject, None, now_ms())
-                    .await
+    async fn destroy_again(&self, tenant: &Tenant, subjects: &[Uuid]) -> Result<(), Error> {
+        let owners: Vec<Owner> = subjects.iter().copied().map(Owner::Subject).collect();
+        // Looked at first: nearly always they are gone, and destroying rewrites files.
+        let present = self.keys.present(tenant, &owners).await?;
+        self.keys.destroy_many(tenant, &present).await?;
+        for person in self.store.not_erased(tenant, subjects).await? {
+            match person.state {
+                State::Active => {
+                    let begun = self
+                        .store
+                        .begin_erasure(tenant, person.subject, None, now_ms());
+                    begun.await?;
+                }
+                // Registered again by the same request, the person would get a key again.
+                State::Pending => {
+                    let owner = Owner::Subject(person.subject);
+                    self.keys.destroy(tenant, &owner).await?;
+                }
+                State::Erasing | State::Erased => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Carries all erasures on until the process stops. A failure is tried again.
@@ -209,6 +217,6 @@ impl Saga {
         };
         let entry = self.guard.record(tenant, event).await?;
         // The guard took only an answer with a readable id.
-        Uuid::parse_str(&entry.entry_id).map_err(|_| Error::Internal)
+        parse_id(&entry.entry_id).ok_or(Error::Internal)
     }
 }

@@ -119,6 +119,22 @@ impl Store {
         subjects::find(self.database.read(), tenant.as_str(), subject).await
     }
 
+    /// Whether values of the person of a grant may be stored and opened at this moment.
+    pub(crate) async fn admits_values(&self, tenant: &Tenant, subject: Uuid) -> Result<(), Error> {
+        let person = self.subject(tenant, subject).await?;
+        let person = person.ok_or(Error::SubjectOfGrantUnknown)?;
+        Ok(person.state.admits_values()?)
+    }
+
+    /// Those of the persons whose erasure has not even begun. At most 1,000 can be asked about.
+    pub(crate) async fn not_erased(
+        &self,
+        tenant: &Tenant,
+        among: &[Uuid],
+    ) -> Result<Vec<Registered>, Error> {
+        subjects::not_erased(self.database.read(), tenant.as_str(), among).await
+    }
+
     /// A person's values, ordered by category.
     pub(crate) async fn values(
         &self,

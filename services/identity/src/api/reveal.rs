@@ -31,11 +31,7 @@ pub(super) async fn reveal(
 
     // Values before state: when the state then still admits them, no erasure took any away.
     let stored = api.store.values(tenant, subject).await?;
-    let person = api.store.subject(tenant, subject).await?;
-    person
-        .ok_or(Error::SubjectOfGrantUnknown)?
-        .state
-        .admits_values()?;
+    api.store.admits_values(tenant, subject).await?;
     let find = |category: &&str| stored.iter().find(|it| it.category == *category);
     let sealed: Option<Vec<&StoredValue>> = wanted.iter().map(find).collect();
     let sealed = sealed.ok_or(Error::ValueMissing)?;
@@ -43,7 +39,9 @@ pub(super) async fn reveal(
     let event = event(&grant, subject, &wanted, request_id);
     let record = api.guard.record(tenant.as_str(), event).await?;
 
-    // Read only now: a key destroyed while the log was writing opens nothing any more.
+    // Once more, and the key only now: an erasure begun while the log was writing, which may have
+    // been answered by now, leaves nothing to open.
+    api.store.admits_values(tenant, subject).await?;
     let key = api.keys.key(tenant, &Owner::Subject(subject)).await?.key;
     let opened = sealed
         .into_iter()

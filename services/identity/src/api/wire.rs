@@ -1,5 +1,6 @@
 //! Our types turned into wire types, and ids read from them.
 
+use client::parse_id;
 use prost_types::Timestamp;
 use proto::identity::{self as pb, Provenance, SubjectState};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use crate::{
 };
 
 pub(super) fn subject_id(text: &str) -> Result<Uuid, Error> {
-    Uuid::parse_str(text).map_err(|_| Error::SubjectIdInvalid)
+    parse_id(text).ok_or(Error::SubjectIdInvalid)
 }
 
 /// That a value is there, and where it came from; not what it is.

@@ -34,6 +34,21 @@ pub async fn find(
     row.map(registered).transpose()
 }
 
+/// Those of the persons that are pending or active.
+pub async fn not_erased(
+    connection: &impl ConnectionTrait,
+    tenant: &str,
+    among: &[Uuid],
+) -> Result<Vec<Registered>, Error> {
+    let standing = [State::Pending, State::Active].map(word);
+    let query = Entity::find()
+        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Subject.is_in(among.iter().copied()))
+        .filter(Column::State.is_in(standing));
+    let rows = query.all(connection).await.map_err(failed)?;
+    rows.into_iter().map(registered).collect()
+}
+
 /// A person's state, which nobody else changes until the transaction ends.
 pub async fn lock(
     transaction: &impl ConnectionTrait,

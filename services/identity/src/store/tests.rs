@@ -212,6 +212,8 @@ async fn nothing_is_left_or_taken_in_once_an_erasure_has_begun() {
         begun.expect("begun, or begun before");
     }
     assert_eq!(fixture.state(person).await, State::Erasing);
+    let admitted = store.admits_values(&tenant, person).await;
+    assert!(matches!(admitted, Err(Error::SubjectErased)));
     assert!(
         store
             .values(&tenant, person)
@@ -226,6 +228,26 @@ async fn nothing_is_left_or_taken_in_once_an_erasure_has_begun() {
     ));
     let erasure = store.erasure(&tenant, person).await.expect("readable");
     assert_eq!(erasure, Some(Erasure::requested(3)));
+}
+
+#[tokio::test]
+async fn a_restored_person_is_found_until_the_erasure_begins_again() {
+    let fixture = Fixture::new().await;
+    let (store, tenant) = (&fixture.store, Tenant::default());
+    let [active, gone] = [fixture.active_person().await, Uuid::from_u128(1)];
+    let pending = fixture.register("early", "").await.expect("registered");
+    let nobody = store.admits_values(&tenant, gone).await;
+    assert!(matches!(nobody, Err(Error::SubjectOfGrantUnknown)));
+    let found = async || {
+        let among = [active, gone, pending.subject];
+        let mut found = store.not_erased(&tenant, &among).await.expect("readable");
+        found.sort_by_key(|it| it.revision);
+        found.iter().map(|it| it.subject).collect::<Vec<_>>()
+    };
+    assert_eq!(found().await, [pending.subject, active]);
+    let begun = store.begin_erasure(&tenant, active, None, 3).await;
+    begun.expect("begun");
+    assert_eq!(found().await, [pending.subject]);
 }
 
 #[tokio::test]
