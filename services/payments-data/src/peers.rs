@@ -7,7 +7,6 @@ use proto::disclosure_audit::{
     disclosure_audit_service_client::DisclosureAuditServiceClient, record_outcome::Outcome,
     record_request::Event,
 };
-use uuid::Uuid;
 
 use crate::{error::Error, order::Order, release::Release};
 
@@ -75,7 +74,7 @@ pub(crate) async fn record_destroyed(
 fn is_recorded(outcome: &log::RecordOutcome) -> bool {
     match &outcome.outcome {
         Some(Outcome::Recorded(entry)) => {
-            Uuid::parse_str(&entry.entry_id).is_ok_and(|id| !id.is_nil())
+            client::parse_id(&entry.entry_id).is_some_and(|id| !id.is_nil())
         }
         Some(Outcome::Refused(_)) | None => false,
     }

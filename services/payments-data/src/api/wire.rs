@@ -2,7 +2,6 @@
 
 use prost_types::Timestamp;
 use proto::payments_data as pb;
-use uuid::Uuid;
 use vault::Secret;
 
 use crate::{
@@ -16,12 +15,12 @@ use crate::{
 const VALUES_MAX: usize = 32;
 
 pub(super) fn order_id(text: &str) -> Result<OrderId, Error> {
-    let id = Uuid::parse_str(text).map_err(|_| Error::OrderInvalid("order_id"))?;
+    let id = client::parse_id(text).ok_or(Error::OrderInvalid("order_id"))?;
     Ok(OrderId(id))
 }
 
 pub(super) fn subject_id(text: &str) -> Result<SubjectId, Error> {
-    let id = Uuid::parse_str(text).map_err(|_| Error::OrderInvalid("subject_id"))?;
+    let id = client::parse_id(text).ok_or(Error::OrderInvalid("subject_id"))?;
     Ok(SubjectId(id))
 }
 
@@ -185,6 +184,20 @@ mod tests {
                 (Err(Error::ValueInvalid { field }), Some(fault)) => assert_eq!(field, fault),
                 (_, fault) => panic!("{fault:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn an_id_is_read_in_its_one_spelling() {
+        let id = uuid::Uuid::from_u128(0xca7a);
+        for (text, is_id) in [
+            (id.to_string(), true),
+            (id.to_string().to_uppercase(), false),
+            (id.simple().to_string(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(order_id(&text).is_ok(), is_id, "{text}");
+            assert_eq!(subject_id(&text).is_ok(), is_id, "{text}");
         }
     }
 
