@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::{KeyError, KeyStore, Stop, Tenant, now_ms};
-use client::{Connection, KeyOwner};
+use chassis::{KeyStore, Stop, Tenant, now_ms};
+use client::{Connection, DestroyedKeys, KeyOwner};
 use tokio::{sync::Notify, time::timeout};
 use vault::Owner;
 
@@ -73,11 +73,14 @@ impl Closing {
     /// be gone, and that a restored backup has brought back.
     pub(crate) async fn replay_destroyed(&self) -> Result<(), Error> {
         for tenant in self.keys.tenants().await? {
-            for key in client::destroyed_keys_once_known(&self.log, tenant.as_str()).await {
-                let KeyOwner::Order(order) = key.owner else {
-                    continue;
-                };
-                self.destroy_present(&tenant, OrderId(order)).await?;
+            let mut destroyed = DestroyedKeys::new(&self.log, tenant.as_str());
+            while let Some(page) = destroyed.next_page().await {
+                let orders = page.iter().filter_map(|key| match key.owner {
+                    KeyOwner::Order(order) => Some(Owner::Order(order)),
+                    KeyOwner::Subject(_) => None,
+                });
+                let orders: Vec<Owner> = orders.collect();
+                self.destroy_present(&tenant, &orders).await?;
             }
         }
         Ok(())
@@ -125,9 +128,7 @@ impl Closing {
                 return Ok(());
             }
             // Once more: an order may have ended since, and what the log is told must be so.
-            for order in &orders {
-                self.keys.destroy(tenant, &Owner::Order(order.id.0)).await?;
-            }
+            self.keys.destroy_many(tenant, &owners(&orders)).await?;
             peers::record_destroyed(&self.log, tenant.as_str(), &orders).await?;
             let ids: Vec<OrderId> = orders.iter().map(|order| order.id).collect();
             self.store.destruction_recorded(tenant, &ids).await?;
@@ -143,21 +144,19 @@ impl Closing {
                 return Ok(());
             };
             after = Some(last.id);
-            for order in &orders {
-                self.destroy_present(tenant, order.id).await?;
-            }
+            self.destroy_present(tenant, &owners(&orders)).await?;
         }
     }
 
-    /// Destroys the key of an order if it is there. Looked at first: nearly always it is gone, and
+    /// Destroys those keys that are there. Looked at first: nearly always they are gone, and
     /// destroying rewrites files.
-    async fn destroy_present(&self, tenant: &Tenant, order: OrderId) -> Result<(), Error> {
-        let owner = Owner::Order(order.0);
-        match self.keys.key(tenant, &owner).await {
-            Ok(_) => drop(self.keys.destroy(tenant, &owner).await?),
-            Err(KeyError::Missing | KeyError::Destroyed { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+    async fn destroy_present(&self, tenant: &Tenant, owners: &[Owner]) -> Result<(), Error> {
+        let present = self.keys.present(tenant, owners).await?;
+        self.keys.destroy_many(tenant, &present).await?;
         Ok(())
     }
+}
+
+fn owners(orders: &[Order]) -> Vec<Owner> {
+    orders.iter().map(|it| Owner::Order(it.id.0)).collect()
 }
