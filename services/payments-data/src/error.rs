@@ -142,7 +142,7 @@ impl From<RequestError> for Error {
         match error {
             RequestError::Invalid => Self::RequestIdInvalid,
             RequestError::Conflict => Self::IdempotencyConflict,
-            RequestError::Db(_) => Self::StoreUnavailable,
+            RequestError::Db(error) => crate::store::broken(error),
         }
     }
 }

@@ -9,7 +9,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use chassis::{Database, Migration, RequestKey, Tenant, is_lost_race, is_unavailable, requests};
+use chassis::{Database, DatabaseFailure, Migration, RequestKey, Tenant, failure, requests};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, SqlErr};
 use uuid::Uuid;
 use vault::Key;
@@ -230,14 +230,12 @@ fn categories_of(answer: &[u8]) -> Result<Vec<String>, Error> {
     Ok(text.split('\n').map(str::to_owned).collect())
 }
 
-/// The driver's own words may hold values, so they go nowhere: what matters is whether trying again
-/// can help.
-fn broken(error: DbErr) -> Error {
-    if is_unavailable(&error) || is_lost_race(&error) {
-        return Error::StoreUnavailable;
+/// What matters to a caller is whether trying again can help.
+pub(crate) fn broken(error: DbErr) -> Error {
+    match failure(&error) {
+        DatabaseFailure::Unavailable | DatabaseFailure::LostRace => Error::StoreUnavailable,
+        DatabaseFailure::Unique | DatabaseFailure::Broken => Error::Corrupt,
     }
-    tracing::error!("a statement failed");
-    Error::Corrupt
 }
 
 /// Two different requests came under one id at the same time, and this one came second.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use chassis::{Callers, DatabaseUrl};
+use chassis::{Callers, DatabaseUrl, RequestError};
 use grant::{Action, Grant, Scope};
+use sea_orm::ConnAcquireErr;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use vault::{BlindIndex, Secret};
@@ -383,4 +384,22 @@ async fn opening_and_erasing_at_once_leaves_no_order_open() {
     }
     let after = fixture.store.erase(&tenant(), SUBJECT, NOW).await.unwrap();
     assert!(after == erased);
+}
+
+#[test]
+fn a_failing_database_is_unavailable_only_if_that_may_pass() {
+    let unavailable = || DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+    for (error, expected) in [
+        (
+            Error::from(RequestError::Db(DbErr::RecordNotInserted)),
+            "INTERNAL",
+        ),
+        (
+            Error::from(RequestError::Db(unavailable())),
+            "STORE_UNAVAILABLE",
+        ),
+        (broken(unavailable()), "STORE_UNAVAILABLE"),
+    ] {
+        assert_eq!(error.reason(), expected);
+    }
 }
