@@ -9,8 +9,8 @@ use std::{fmt, fs::File, sync::Arc, time::Duration};
 
 use client::Fresh;
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    TransactionTrait,
+    AccessMode, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    IsolationLevel, TransactionTrait,
 };
 
 pub use failure::{DatabaseError, DatabaseFailure, failure, is_lost_race, is_unavailable};
@@ -69,7 +69,18 @@ impl Database {
     /// Begins a transaction that may write. On SQLite there is one at a time, so it never finds the
     /// file busy.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.writer.begin().await
+        begin(self.writer.clone(), None, None).await
+    }
+
+    /// One unchanging view of the whole database. SQLite's transactions are that by themselves.
+    pub async fn view(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self.reader.get_database_backend() {
+            DatabaseBackend::Postgres => {
+                let isolation = Some(IsolationLevel::RepeatableRead);
+                begin(self.reader.clone(), isolation, Some(AccessMode::ReadOnly)).await
+            }
+            _ => begin(self.reader.clone(), None, None).await,
+        }
     }
 
     /// Drives what was overwritten or deleted in `table` out of the files, as far as the database
@@ -109,6 +120,18 @@ impl Database {
         self.expunger.close().await?;
         self.writer.close().await
     }
+}
+
+/// Begins in a task of its own, because a caller may stop waiting at any moment: a connection whose
+/// `BEGIN` was cut off goes back to the others inside a transaction that nobody knows of.
+async fn begin(
+    connection: DatabaseConnection,
+    isolation: Option<IsolationLevel>,
+    access: Option<AccessMode>,
+) -> Result<DatabaseTransaction, DbErr> {
+    let begun = tokio::spawn(async move { connection.begin_with_config(isolation, access).await });
+    let interrupted = |_| DbErr::Custom("beginning a transaction was interrupted".to_owned());
+    begun.await.map_err(interrupted)?
 }
 
 impl fmt::Debug for Database {

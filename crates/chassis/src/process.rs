@@ -39,7 +39,7 @@ use crate::{
 /// Records the migrations of a service's own tables.
 const MIGRATIONS_TABLE: &str = "migrations";
 /// Calls that one connection may have in progress.
-const STREAMS_MAX: u32 = 1_024;
+const STREAMS_MAX: u32 = 256;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection lives. Its certificates are looked at only when it begins, so this is how

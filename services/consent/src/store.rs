@@ -12,10 +12,8 @@ mod revisions;
 mod subjects;
 mod writer;
 
-use chassis::{Database, Migration, RequestError};
-use sea_orm::{
-    AccessMode, DatabaseBackend, DatabaseTransaction, DbErr, IsolationLevel, TransactionTrait,
-};
+use chassis::{Database, DatabaseFailure, Migration, RequestError};
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 use crate::{
@@ -67,7 +65,7 @@ impl Store {
     /// What became of a tenant behind a revision; behind revision 0 it is everything. All of it is
     /// read in one view of the database: it is the tenant exactly as at the newest revision.
     pub(crate) async fn delta(&self, tenant: &str, after: u64) -> Result<Delta, Error> {
-        let view = self.view().await.map_err(failed)?;
+        let view = self.database.view().await.map_err(failed)?;
         let revision = revisions::newest(&view, tenant).await.map_err(failed)?;
         let policies = policies::after(&view, tenant, after).await;
         let subjects = subjects::after(&view, tenant, after).await;
@@ -120,7 +118,7 @@ impl Store {
         after: Option<(String, String)>,
         limit: u64,
     ) -> Result<Option<Vec<Consent>>, Error> {
-        let view = self.view().await.map_err(failed)?;
+        let view = self.database.view().await.map_err(failed)?;
         let known = subjects::known(&view, tenant, vec![subject]).await;
         if known.map_err(failed)?.is_empty() {
             return Ok(None);
@@ -177,28 +175,13 @@ impl Store {
         let swept = chassis::requests::sweep(self.database.write(), before).await;
         swept.map_err(failed)
     }
-
-    /// One unchanging view of the database. SQLite's transactions are that by themselves.
-    async fn view(&self) -> Result<DatabaseTransaction, DbErr> {
-        let conn = self.database.read();
-        match conn.get_database_backend() {
-            DatabaseBackend::Postgres => {
-                let isolation = Some(IsolationLevel::RepeatableRead);
-                conn.begin_with_config(isolation, Some(AccessMode::ReadOnly))
-                    .await
-            }
-            _ => conn.begin().await,
-        }
-    }
 }
 
 /// Translates what the database says; its words go to the log.
 fn failed(error: DbErr) -> Error {
-    if chassis::is_unavailable(&error) {
-        Error::StoreUnavailable
-    } else {
-        tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
-        Error::Internal
+    match chassis::failure(&error) {
+        DatabaseFailure::Unavailable | DatabaseFailure::LostRace => Error::StoreUnavailable,
+        DatabaseFailure::Unique | DatabaseFailure::Broken => Error::Internal,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -15,7 +15,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, SqlxSqliteConnector, Statement,
 };
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -35,10 +35,12 @@ pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, Dat
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", "ON")
         .disable_statement_logging();
-    let file = options.get_filename();
-    let lock = lock(file)?;
     // SQLite gives the files beside it the same mode.
-    private(file).map_err(DatabaseError::File)?;
+    private(options.get_filename()).map_err(DatabaseError::File)?;
+    // The file itself, whatever link led to it: its other names have the same lock.
+    let file = fs::canonicalize(options.get_filename()).map_err(DatabaseError::File)?;
+    let lock = lock(&file)?;
+    let options = options.filename(file);
 
     let writer = pool(options.clone(), 1).await?;
     let mut connection = writer.acquire().await.map_err(DatabaseError::Connect)?;
@@ -77,6 +79,13 @@ async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, Da
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        // When the disk is full SQLite ends a transaction by itself, and the driver goes on counting
+        // it: everything after would be "committed" into a transaction that never ends. A connection
+        // that rests inside of one is given up.
+        .before_acquire(|connection, _| {
+            let sound = !connection.is_in_transaction();
+            Box::pin(async move { Ok(sound) })
+        })
         .connect_with(options)
         .await
         .map_err(DatabaseError::Connect)
@@ -107,7 +116,7 @@ fn private(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use tempfile::TempDir;
     use tokio::task::yield_now;
@@ -127,6 +136,48 @@ mod tests {
     ) -> Result<Database, DatabaseError> {
         let url = format!("sqlite://{}", folder.path().join("it.db").display());
         Database::open(&DatabaseUrl::from(url), migrations, "migrations").await
+    }
+
+    async fn insert(database: &Database, id: u32, bytes: usize) -> Result<(), DbErr> {
+        let note = "x".repeat(bytes);
+        let transaction = database.begin().await?;
+        let insert = format!("INSERT INTO notes VALUES ({id}, '{note}')");
+        transaction.execute_unprepared(&insert).await?;
+        transaction.commit().await
+    }
+
+    #[tokio::test]
+    async fn what_is_acknowledged_after_a_full_disk_is_there() {
+        let folder = TempDir::new().expect("a folder");
+        let database = open_in(&folder, &[NOTES]).await.expect("it opens");
+        for round in 0..3 {
+            // The limit is the connection's own, so that giving the connection up makes room again.
+            let limit = "PRAGMA max_page_count = 1";
+            database
+                .write()
+                .execute_unprepared(limit)
+                .await
+                .expect("it is set");
+            insert(&database, 100 + round, 100_000)
+                .await
+                .expect_err("there is no room");
+            drop(database.begin().await.expect("there is a writer"));
+            insert(&database, round, 1)
+                .await
+                .expect("there is room again");
+            assert_eq!(count(&database).await, i64::from(round) + 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_to_the_file_is_the_file() {
+        let folder = TempDir::new().expect("a folder");
+        let _database = open_in(&folder, &[NOTES]).await.expect("it opens");
+        let (file, link) = (folder.path().join("it.db"), folder.path().join("link.db"));
+        symlink(file, &link).expect("a link");
+        let url = DatabaseUrl::from(format!("sqlite://{}", link.display()));
+        let again = Database::open(&url, &[NOTES], "migrations").await;
+        assert!(matches!(again, Err(DatabaseError::Taken)));
     }
 
     async fn count(database: &Database) -> i64 {
