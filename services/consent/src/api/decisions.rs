@@ -1,6 +1,7 @@
 //! The calls that ask what may be done, and get an answer or a grant.
 
 use chassis::{Caller, clock};
+use policy::PURPOSES;
 use proto::consent::{
     AuthorizeRequest, AuthorizeResponse, CheckRequest, CheckResponse, Decision as WireDecision,
     Effect,
@@ -26,6 +27,19 @@ struct Asked {
 impl Asked {
     fn recipient_kind(&self) -> Option<&str> {
         self.recipient.as_ref().map(|it| it.kind.as_str())
+    }
+
+    /// Refuses a recipient that is not registered, or not for this, at a time in Unix milliseconds.
+    fn admitted(&self, now: i64) -> Result<(), Reason> {
+        let purpose = &self.question.purpose;
+        match (self.question.recipient(), &self.recipient) {
+            // The policy refuses what the vocabulary does not name, a sale above all, as what it
+            // is, whoever is to receive.
+            _ if PURPOSES.term(purpose).is_none() => Ok(()),
+            (Some(_), None) => Err(Reason::RecipientUnknown),
+            (_, Some(it)) => it.admits(purpose, now),
+            (None, None) => Ok(()),
+        }
     }
 }
 
@@ -122,14 +136,7 @@ impl Api {
         let tenant = caller.tenant.as_str();
         let now = clock::now_ms();
         let kind = asked.recipient_kind();
-        let admitted = match (question.recipient(), recipient) {
-            // The policy refuses a sale as what it is, whoever is to receive.
-            _ if policy::expresses_sale(&question.purpose) => Ok(()),
-            (Some(_), None) => Err(Reason::RecipientUnknown),
-            (_, Some(it)) => it.admits(&question.purpose, now),
-            (None, None) => Ok(()),
-        };
-        let mut decision = match admitted {
+        let mut decision = match asked.admitted(now) {
             Ok(()) => snapshot.decide(tenant, question, kind, now.unsigned_abs() / 1_000)?,
             Err(reason) => snapshot.refuse_recipient(tenant, kind, reason),
         };
@@ -156,5 +163,48 @@ fn wire(decision: Decision) -> WireDecision {
         clauses: decision.clauses,
         policy_version: decision.policy_version,
         revision: decision.revision,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{question::Action, store::fixture::NEWSLETTER};
+
+    #[test]
+    fn a_purpose_that_nobody_names_is_left_to_the_policy_to_refuse() {
+        let registered = Recipient {
+            kind: "service_provider".to_owned(),
+            purposes: vec![NEWSLETTER.to_owned()],
+            categories: Vec::new(),
+            ends_at: 1_000,
+        };
+        for (purpose, recipient, expected) in [
+            ("telepathy", Some(&registered), Ok(())),
+            ("telepathy", None, Ok(())),
+            ("data_sale", Some(&registered), Ok(())),
+            (NEWSLETTER, Some(&registered), Ok(())),
+            (NEWSLETTER, None, Err(Reason::RecipientUnknown)),
+            (
+                "marketing",
+                Some(&registered),
+                Err(Reason::RecipientPurpose),
+            ),
+        ] {
+            let asked = Asked {
+                question: Question {
+                    subject: Uuid::from_u128(1),
+                    action: Action::Disclose {
+                        recipient: "mailer".to_owned(),
+                    },
+                    purpose: purpose.to_owned(),
+                    categories: Vec::new(),
+                    order: None,
+                    pinned: None,
+                },
+                recipient: recipient.cloned(),
+            };
+            assert_eq!(asked.admitted(999), expected, "{purpose}");
+        }
     }
 }
