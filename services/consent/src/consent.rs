@@ -12,7 +12,7 @@ use crate::{
 pub struct Scope {
     /// The person.
     pub subject: Uuid,
-    /// A purpose of the policy's vocabulary.
+    /// A purpose of the vocabulary.
     pub purpose: String,
     /// The registered party; none for the company itself.
     pub recipient: Option<String>,

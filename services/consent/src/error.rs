@@ -37,7 +37,7 @@ pub enum Error {
     #[error("the policy version named does not exist")]
     PolicyVersionUnknown,
     /// The vocabulary has no such purpose.
-    #[error("the policy does not name this purpose")]
+    #[error("the vocabulary does not name this purpose")]
     PurposeUnknown,
     /// The person is known with other facts.
     #[error("the subject is enrolled with other facts")]

@@ -10,7 +10,7 @@ pub struct Question {
     pub subject: Uuid,
     /// What is to be done.
     pub action: Action,
-    /// A purpose of the policy's vocabulary.
+    /// A purpose of the vocabulary.
     pub purpose: String,
     /// The data categories concerned.
     pub categories: Vec<String>,

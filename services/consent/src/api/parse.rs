@@ -1,5 +1,6 @@
 //! From the wire to the words of this service: what does not parse is refused with its field.
 
+use client::parse_id;
 use prost_types::Timestamp;
 use proto::consent as wire;
 use uuid::Uuid;
@@ -19,11 +20,11 @@ const PAGE_SIZE_DEFAULT: u64 = 100;
 const PAGE_SIZE_MAX: u64 = 1_000;
 const WATCH_SECONDS_MAX: u32 = 3_600;
 
+/// The beginning of the year 10000, in Unix seconds: no Timestamp says it.
+const TIMESTAMP_END: i64 = 253_402_300_800;
+
 pub(super) fn subject_id(text: &str) -> Result<Uuid, Error> {
-    match Uuid::try_parse(text) {
-        Ok(id) if !id.is_nil() => Ok(id),
-        _ => Err(Error::Invalid("subject_id")),
-    }
+    id(text, "subject_id")
 }
 
 pub(super) fn scope(scope: Option<wire::ConsentScope>) -> Result<Scope, Error> {
@@ -103,10 +104,7 @@ pub(super) fn question(question: Option<wire::Question>) -> Result<Question, Err
     let categories = categories.map(|it| word(it, "categories"));
     let order = match question.order_id.as_str() {
         "" => None,
-        id => match Uuid::try_parse(id) {
-            Ok(id) if !id.is_nil() => Some(id),
-            _ => return Err(Error::Invalid("order_id")),
-        },
+        text => Some(id(text, "order_id")?),
     };
     Ok(Question {
         subject,
@@ -123,13 +121,11 @@ pub(super) fn expires_at(expires_at: Option<Timestamp>) -> Result<Option<i64>, E
     let Some(at) = expires_at else {
         return Ok(None);
     };
-    let fraction = i64::from(at.nanos / 1_000_000);
-    let milliseconds = at.seconds.checked_mul(1_000);
-    let milliseconds = milliseconds.and_then(|it| it.checked_add(fraction));
-    match milliseconds {
-        Some(it) if (0..1_000_000_000).contains(&at.nanos) => Ok(Some(it)),
-        _ => Err(Error::Invalid("expires_at")),
+    // What is before 1970 is over as well, and what ListConsents could not say is no time at all.
+    if !(0..TIMESTAMP_END).contains(&at.seconds) || !(0..1_000_000_000).contains(&at.nanos) {
+        return Err(Error::Invalid("expires_at"));
     }
+    Ok(Some(at.seconds * 1_000 + i64::from(at.nanos / 1_000_000)))
 }
 
 pub(super) fn watch_from(
@@ -154,6 +150,11 @@ pub(super) fn page_size(page_size: i32) -> Result<u64, Error> {
         Ok(size) if size <= PAGE_SIZE_MAX => Ok(size),
         _ => Err(Error::Invalid("page_size")),
     }
+}
+
+fn id(text: &str, field: &'static str) -> Result<Uuid, Error> {
+    let id = parse_id(text).filter(|it| !it.is_nil());
+    id.ok_or(Error::Invalid(field))
 }
 
 fn word(word: String, field: &'static str) -> Result<String, Error> {
@@ -243,16 +244,31 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_consent_is_a_time_that_can_be_counted() {
-        const LAST: i64 = i64::MAX / 1_000;
+    fn an_id_has_one_spelling() {
+        let id = Uuid::from_u128(0xca7a);
+        for (text, expected) in [
+            (id.to_string(), Ok(id)),
+            (id.to_string().to_uppercase(), Err("subject_id")),
+            (id.simple().to_string(), Err("subject_id")),
+            (Uuid::nil().to_string(), Err("subject_id")),
+        ] {
+            assert_eq!(subject_id(&text), expected.map_err(Error::Invalid));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_consent_is_a_time_that_a_timestamp_can_say() {
+        const LAST: i64 = 253_402_300_799;
         for (seconds, nanos, expected) in [
             (1, 0, Some(1_000)),
             (1, 999_999_999, Some(1_999)),
             (1, 1_000_000_000, None),
             (1, -1, None),
-            (LAST, 807_000_000, Some(i64::MAX)),
-            (LAST, 808_000_000, None),
+            (0, 0, Some(0)),
+            (-1, 0, None),
+            (LAST, 999_999_999, Some(LAST * 1_000 + 999)),
             (LAST + 1, 0, None),
+            (i64::MAX, 0, None),
         ] {
             let parsed = expires_at(Some(Timestamp { seconds, nanos }));
             assert_eq!(parsed.ok().flatten(), expected, "{seconds} {nanos}");
