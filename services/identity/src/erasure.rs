@@ -85,7 +85,7 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    /// An erasure that has just been asked for.
+    /// An erasure that has just been asked for, of a person whom consent has not quarantined.
     pub fn requested(at_ms: i64) -> Erasure {
         Erasure {
             requested_at_ms: at_ms,
@@ -96,6 +96,14 @@ impl Erasure {
             completed_at_ms: None,
             certificate: None,
             entry_id: None,
+        }
+    }
+
+    /// An erasure that has just been asked for, of a person whom consent has quarantined already.
+    pub fn quarantined(at_ms: i64) -> Erasure {
+        Erasure {
+            next: Step::EraseOrders,
+            ..Erasure::requested(at_ms)
         }
     }
 
@@ -220,6 +228,13 @@ mod tests {
             assert!(erasure.advance(outcome));
         }
         assert_eq!(erasure.next, Step::Finished);
+    }
+
+    #[test]
+    fn who_is_quarantined_before_the_erasure_begins_is_past_that_step_and_no_other() {
+        let mut erasure = Erasure::requested(1_000);
+        assert!(erasure.advance(Outcome::Quarantined));
+        assert_eq!(Erasure::quarantined(1_000), erasure);
     }
 
     #[test]

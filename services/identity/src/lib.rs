@@ -84,6 +84,8 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     };
 
     let stop = process.stop();
+    // Before the log is waited for, and before anybody is served.
+    process.spawn("quarantines", saga.clone().run_quarantines(stop.clone()));
     tokio::select! {
         replayed = saga.replay_destroyed() => replayed?,
         () = stop.requested() => return Ok(()),

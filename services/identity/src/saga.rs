@@ -25,7 +25,11 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// How long a caller waits at most for the end of an erasure. Then it goes on by itself.
 const CALL_WAIT: Duration = Duration::from_secs(4);
 
-/// Between two attempts within one call: consent's evidence takes moments to reach the log.
+/// How long a caller waits at most for consent to quarantine, before the erasure begins without.
+const QUARANTINE_WAIT: Duration = Duration::from_secs(2);
+
+/// Between two attempts within one call, since consent's evidence takes moments to reach the log,
+/// and between two to quarantine somebody late.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How many erasures are taken up at a time.
@@ -69,9 +73,10 @@ impl Saga {
         for person in self.store.not_erased(tenant, subjects).await? {
             match person.state {
                 State::Active => {
+                    let erasure = Erasure::requested(now_ms());
                     let begun = self
                         .store
-                        .begin_erasure(tenant, person.subject, None, now_ms());
+                        .begin_erasure(tenant, person.subject, None, &erasure);
                     begun.await?;
                 }
                 // Registered again by the same request, the person would get a key again.
@@ -96,6 +101,51 @@ impl Saga {
         Ok(())
     }
 
+    /// Quarantines whoever could not be before the erasure began, until the process stops. It waits
+    /// for consent alone: others may still open something until it is done.
+    pub(crate) async fn run_quarantines(self, stop: Stop) -> anyhow::Result<()> {
+        while !stop.is_requested() {
+            tokio::select! {
+                () = stop.requested() => {}
+                () = async { self.quarantine_all().await; sleep(PAUSE).await } => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn quarantine_all(&self) {
+        let next = Some(Step::Quarantine);
+        let waiting = self.store.unfinished_erasures(next, ERASURES_MAX).await;
+        for (tenant, subject) in waiting.unwrap_or_default() {
+            let quarantined = async {
+                self.peers.quarantine(tenant.as_str(), subject).await?;
+                let outcome = Outcome::Quarantined;
+                self.store.advance_erasure(&tenant, subject, outcome).await
+            };
+            // Consent is away, for the others too. `run` asks for each, and says so.
+            if quarantined.await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Makes consent quarantine a person while a caller waits, and says whether it did.
+    pub(crate) async fn quarantine_within_call(&self, tenant: &Tenant, subject: Uuid) -> bool {
+        let until_quarantined = async {
+            while self
+                .peers
+                .quarantine(tenant.as_str(), subject)
+                .await
+                .is_err()
+            {
+                sleep(PAUSE).await;
+            }
+        };
+        timeout(within_call(QUARANTINE_WAIT), until_quarantined)
+            .await
+            .is_ok()
+    }
+
     /// Works on one erasure while its caller waits. Whether it is finished is for the store to say.
     pub(crate) async fn finish_within_call(&self, tenant: &Tenant, subject: Uuid) {
         let until_finished = async {
@@ -103,13 +153,8 @@ impl Saga {
                 sleep(PAUSE).await;
             }
         };
-        // Time left to answer in.
-        let wait = match client::context::remaining() {
-            Some(remaining) => CALL_WAIT.min(remaining.saturating_sub(PAUSE)),
-            None => CALL_WAIT,
-        };
         // Running out of time is no failure: `run` goes on.
-        let _ = timeout(wait, until_finished).await;
+        let _ = timeout(within_call(CALL_WAIT), until_finished).await;
     }
 
     async fn finish_all(&self) {
@@ -218,5 +263,13 @@ impl Saga {
         let entry = self.guard.record(tenant, event).await?;
         // The guard took only an answer with a readable id.
         parse_id(&entry.entry_id).ok_or(Error::Internal)
+    }
+}
+
+/// How long to wait at most, so that the call has time left to answer in.
+fn within_call(wait: Duration) -> Duration {
+    match client::context::remaining() {
+        Some(remaining) => wait.min(remaining.saturating_sub(PAUSE)),
+        None => wait,
     }
 }

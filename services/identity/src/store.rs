@@ -182,14 +182,29 @@ impl Store {
         index_entries::find(self.database.read(), tenant.as_str(), category, entry).await
     }
 
-    /// Begins an erasure: from here on nothing of the person opens, the sealed values and the index
-    /// are gone, and the saga has its row. Asked again it changes nothing.
+    /// Whether this request would begin an erasure: it is not refused, and none has begun before.
+    pub(crate) async fn would_begin(
+        &self,
+        tenant: &Tenant,
+        subject: Uuid,
+        request: &RequestKey,
+    ) -> Result<bool, Error> {
+        replay(self.database.read(), request).await?;
+        match self.subject(tenant, subject).await?.map(|it| it.state) {
+            None | Some(State::Pending) => Err(Error::SubjectUnknown),
+            Some(State::Active) => Ok(true),
+            Some(State::Erasing | State::Erased) => Ok(false),
+        }
+    }
+
+    /// Begins an erasure: from here on nothing of the person opens here, the sealed values and the
+    /// index are gone, and the saga has its row. Once one has begun it changes nothing.
     pub(crate) async fn begin_erasure(
         &self,
         tenant: &Tenant,
         subject: Uuid,
         request: Option<&RequestKey>,
-        now_ms: i64,
+        erasure: &Erasure,
     ) -> Result<(), Error> {
         let transaction = self.database.begin().await.map_err(failed)?;
         let name = tenant.as_str();
@@ -197,7 +212,7 @@ impl Store {
         if let Some(request) = request
             && replay(&transaction, request).await?.is_none()
         {
-            remember(&transaction, request, &[], now_ms)
+            remember(&transaction, request, &[], erasure.requested_at_ms)
                 .await
                 .map_err(failed)?;
         }
@@ -207,7 +222,7 @@ impl Store {
                 subjects::set_state(&transaction, name, subject, State::Erasing).await?;
                 values::delete(&transaction, name, subject).await?;
                 index_entries::delete(&transaction, name, subject).await?;
-                erasures::insert(&transaction, name, subject, &Erasure::requested(now_ms)).await?;
+                erasures::insert(&transaction, name, subject, erasure).await?;
             }
             Some(State::Erasing | State::Erased) => {}
         }
@@ -251,13 +266,14 @@ impl Store {
             .map_err(failed)
     }
 
-    /// Erasures that are not finished, the oldest first, of every tenant: the one question that
-    /// names none, because the saga serves them all.
+    /// Erasures that are not finished, all or those with one step to do next, the oldest first, of
+    /// every tenant: the one question that names none, because the saga serves them all.
     pub(crate) async fn unfinished_erasures(
         &self,
+        next: Option<Step>,
         limit: u64,
     ) -> Result<Vec<(Tenant, Uuid)>, Error> {
-        let rows = erasures::unfinished(self.database.read(), limit).await?;
+        let rows = erasures::unfinished(self.database.read(), next, limit).await?;
         let parse = |(name, subject): (String, Uuid)| match Tenant::parse(&name) {
             Ok(tenant) => Ok((tenant, subject)),
             Err(_) => Err(Error::Internal),

@@ -1,8 +1,8 @@
 //! The table of erasures.
 
 use sea_orm::{
-    ActiveModelTrait, Condition, IntoActiveModel, QueryOrder, QuerySelect, entity::prelude::*,
-    sea_query::Expr,
+    ActiveModelTrait, Condition, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*, sea_query::Expr,
 };
 
 use super::failed;
@@ -102,9 +102,11 @@ pub async fn update(
     Ok(())
 }
 
-/// Tenant and person of the erasures that are not finished, the oldest first.
+/// Tenant and person of the erasures that are not finished, all or those with one step to do next,
+/// the oldest first.
 pub async fn unfinished(
     connection: &impl ConnectionTrait,
+    next: Option<Step>,
     limit: u64,
 ) -> Result<Vec<(String, Uuid)>, Error> {
     Entity::find()
@@ -112,6 +114,9 @@ pub async fn unfinished(
         .columns([Column::Tenant, Column::Subject])
         // In the words of the partial index: with a bound value it would not be used.
         .filter(Expr::cust("next_step <> 'finished'"))
+        .apply_if(next, |query, next| {
+            query.filter(Column::NextStep.eq(word(next)))
+        })
         .order_by_asc(Column::RequestedAt)
         .limit(limit)
         .into_tuple()
@@ -131,12 +136,11 @@ fn row(tenant: &str, subject: Uuid, erasure: &Erasure) -> Model {
         Some(key) => (Some(key.key_id), i64::try_from(key.index).ok()),
         None => (None, None),
     });
-    let step = STEPS.iter().find(|it| it.0 == erasure.next);
     Model {
         tenant: tenant.to_owned(),
         subject,
         requested_at: erasure.requested_at_ms,
-        next_step: step.expect("every step has its word").1.to_owned(),
+        next_step: word(erasure.next).to_owned(),
         order_keys: erasure
             .order_keys
             .iter()
@@ -150,6 +154,11 @@ fn row(tenant: &str, subject: Uuid, erasure: &Erasure) -> Model {
         certificate: erasure.certificate.clone(),
         entry_id: erasure.entry_id,
     }
+}
+
+fn word(step: Step) -> &'static str {
+    let found = STEPS.iter().find(|it| it.0 == step);
+    found.expect("every step has its word").1
 }
 
 /// `None` when this version never wrote such a row.

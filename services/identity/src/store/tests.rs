@@ -197,7 +197,9 @@ async fn another_tenant_sees_nothing() {
             .expect("readable")
             .is_empty()
     );
-    let erased = store.begin_erasure(&other, person, None, 3).await;
+    let erased = store
+        .begin_erasure(&other, person, None, &Erasure::requested(3))
+        .await;
     assert!(matches!(erased, Err(Error::SubjectUnknown)));
 }
 
@@ -208,7 +210,9 @@ async fn nothing_is_left_or_taken_in_once_an_erasure_has_begun() {
     let person = fixture.active_person().await;
     fixture.collect(person, "one").await.expect("collected");
     for at_ms in [3, 4] {
-        let begun = store.begin_erasure(&tenant, person, None, at_ms).await;
+        let begun = store
+            .begin_erasure(&tenant, person, None, &Erasure::requested(at_ms))
+            .await;
         begun.expect("begun, or begun before");
     }
     assert_eq!(fixture.state(person).await, State::Erasing);
@@ -245,9 +249,34 @@ async fn a_restored_person_is_found_until_the_erasure_begins_again() {
         found.iter().map(|it| it.subject).collect::<Vec<_>>()
     };
     assert_eq!(found().await, [pending.subject, active]);
-    let begun = store.begin_erasure(&tenant, active, None, 3).await;
+    let begun = store
+        .begin_erasure(&tenant, active, None, &Erasure::requested(3))
+        .await;
     begun.expect("begun");
     assert_eq!(found().await, [pending.subject]);
+}
+
+#[tokio::test]
+async fn only_who_is_not_quarantined_when_the_erasure_begins_waits_for_it() {
+    let fixture = Fixture::new().await;
+    let (store, tenant) = (&fixture.store, Tenant::default());
+    let person = fixture.active_person().await;
+    let waiting = async || {
+        let next = Some(Step::Quarantine);
+        let waiting = store.unfinished_erasures(next, 10).await;
+        waiting.expect("readable")
+    };
+    for (begun, waits) in [
+        (Erasure::quarantined(3), false),
+        // Another replica had no answer of consent, and comes late.
+        (Erasure::requested(4), false),
+    ] {
+        let begun = store.begin_erasure(&tenant, person, None, &begun).await;
+        begun.expect("begun, or begun before");
+        assert_eq!(!waiting().await.is_empty(), waits);
+    }
+    let erasure = store.erasure(&tenant, person).await.expect("readable");
+    assert_eq!(erasure, Some(Erasure::quarantined(3)));
 }
 
 #[tokio::test]
@@ -256,7 +285,7 @@ async fn an_erasure_goes_on_from_where_it_was_and_ends_once() {
     let (store, tenant) = (&fixture.store, Tenant::default());
     let person = fixture.active_person().await;
     store
-        .begin_erasure(&tenant, person, None, 3)
+        .begin_erasure(&tenant, person, None, &Erasure::requested(3))
         .await
         .expect("begun");
     let key = KeyGone {
@@ -277,7 +306,7 @@ async fn an_erasure_goes_on_from_where_it_was_and_ends_once() {
         Outcome::Signed("certificate".to_owned()),
         Outcome::Entered(Uuid::from_u128(4)),
     ] {
-        let waiting = store.unfinished_erasures(10).await.expect("readable");
+        let waiting = store.unfinished_erasures(None, 10).await.expect("readable");
         assert_eq!(waiting, [(tenant.clone(), person)]);
         store
             .advance_erasure(&tenant, person, outcome)
@@ -286,7 +315,7 @@ async fn an_erasure_goes_on_from_where_it_was_and_ends_once() {
     }
     assert!(
         store
-            .unfinished_erasures(10)
+            .unfinished_erasures(None, 10)
             .await
             .expect("readable")
             .is_empty()
