@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, process::Command};
 
+use client::Clients;
 use grant::{ErasureCertificate, KeyBundle};
+use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::suite::{Database, Suite, VOW, acts::*, databases};
@@ -97,6 +99,64 @@ async fn after_an_erasure_nothing_opens_and_every_proof_holds() {
                 .arg("--key")
                 .arg(suite.material().join("log.vkey"));
             assert!(verify.output().expect("the program runs").status.success());
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_sees_that_an_erasure_has_begun_releases_nothing_any_more() {
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, mut operator) = (suite.shop(), suite.operator());
+        register_recipient(
+            &mut operator,
+            "card-house",
+            "payment_processor",
+            PAYMENT,
+            &[CARD],
+        )
+        .await
+        .expect("it may be");
+        let watchers: Vec<_> = (0..4).map(|_| suite.shop()).collect();
+        for _ in 0..20 {
+            let subject = register(&mut shop).await;
+            let order = open_order(&mut shop, &subject, 10).await.order_id;
+            let card = vec![order_card("4242424242424242")];
+            store_order_data(&mut shop, &subject, &order, card)
+                .await
+                .expect("it is open");
+            let question = of_order(disclose(&subject, "card-house", PAYMENT, &[CARD]), &order);
+            let (grant, _) = authorize(&mut shop, question).await.expect("necessary");
+            release(&mut shop, &order, &grant)
+                .await
+                .expect("it is granted");
+
+            let mut watching = JoinSet::new();
+            for mut watcher in watchers.clone() {
+                let (subject, order, grant) = (subject.clone(), order.clone(), grant.clone());
+                watching.spawn(async move {
+                    until_seen_erasing(&mut watcher, &subject).await;
+                    release(&mut watcher, &order, &grant).await
+                });
+            }
+            erase(&mut shop, &subject).await;
+            for answer in watching.join_all().await {
+                answer.expect_err("it was seen that the erasure had begun");
+            }
+        }
+    }
+}
+
+/// Asks without a pause how a person stands.
+async fn until_seen_erasing(watcher: &mut Clients, subject: &str) {
+    loop {
+        let request = proto::identity::GetSubjectRequest {
+            subject_id: subject.into(),
+        };
+        let answer = watcher.identity.get_subject(watcher.request(request)).await;
+        let seen = answer.expect("she is registered").into_inner();
+        if seen.state() != proto::identity::SubjectState::Active {
+            return;
         }
     }
 }

@@ -158,7 +158,7 @@ impl Saga {
     }
 
     async fn finish_all(&self) {
-        let unfinished = match self.store.unfinished_erasures(ERASURES_MAX).await {
+        let unfinished = match self.store.unfinished_erasures(None, ERASURES_MAX).await {
             Ok(unfinished) => unfinished,
             Err(error) => {
                 tracing::warn!(%error, "erasures cannot be looked for");

@@ -257,26 +257,52 @@ async fn a_restored_person_is_found_until_the_erasure_begins_again() {
 }
 
 #[tokio::test]
-async fn only_who_is_not_quarantined_when_the_erasure_begins_waits_for_it() {
+async fn only_the_first_request_begins_an_erasure_and_a_refused_one_none() {
     let fixture = Fixture::new().await;
     let (store, tenant) = (&fixture.store, Tenant::default());
     let person = fixture.active_person().await;
-    let waiting = async || {
+    let pending = fixture.register("early", "").await.expect("registered");
+    let request = fixture.request("erasure", "");
+    let asked = async |person| store.would_begin(&tenant, person, &request).await;
+    for unknown in [pending.subject, Uuid::from_u128(1)] {
+        assert!(matches!(asked(unknown).await, Err(Error::SubjectUnknown)));
+    }
+    let used = fixture.request("registration", "other");
+    let conflict = store.would_begin(&tenant, person, &used).await;
+    assert!(matches!(conflict, Err(Error::IdempotencyConflict)));
+    assert!(asked(person).await.expect("active"));
+    let erasure = Erasure::quarantined(3);
+    let begun = store.begin_erasure(&tenant, person, Some(&request), &erasure);
+    begun.await.expect("begun");
+    assert!(!asked(person).await.expect("the same request"));
+}
+
+#[tokio::test]
+async fn whom_consent_quarantined_first_does_not_wait_for_it() {
+    for (erasure, waits) in [
+        (Erasure::quarantined(3), false),
+        (Erasure::requested(3), true),
+    ] {
+        let fixture = Fixture::new().await;
+        let (store, tenant) = (&fixture.store, Tenant::default());
+        let person = fixture.active_person().await;
+        // Another replica got another answer of consent, and comes late.
+        for erasure in [&erasure, &Erasure::requested(4), &Erasure::quarantined(4)] {
+            let begun = store.begin_erasure(&tenant, person, None, erasure).await;
+            begun.expect("begun, or begun before");
+        }
+        let begun = store.erasure(&tenant, person).await.expect("readable");
+        assert_eq!(begun.as_ref(), Some(&erasure));
         let next = Some(Step::Quarantine);
         let waiting = store.unfinished_erasures(next, 10).await;
-        waiting.expect("readable")
-    };
-    for (begun, waits) in [
-        (Erasure::quarantined(3), false),
-        // Another replica had no answer of consent, and comes late.
-        (Erasure::requested(4), false),
-    ] {
-        let begun = store.begin_erasure(&tenant, person, None, &begun).await;
-        begun.expect("begun, or begun before");
-        assert_eq!(!waiting().await.is_empty(), waits);
+        assert_eq!(!waiting.expect("readable").is_empty(), waits);
+        let quarantined = store.advance_erasure(&tenant, person, Outcome::Quarantined);
+        quarantined.await.expect("taken in, or not needed");
+        let waiting = store.unfinished_erasures(next, 10).await;
+        assert!(waiting.expect("readable").is_empty());
+        let unfinished = store.unfinished_erasures(None, 10).await;
+        assert_eq!(unfinished.expect("readable"), [(tenant, person)]);
     }
-    let erasure = store.erasure(&tenant, person).await.expect("readable");
-    assert_eq!(erasure, Some(Erasure::quarantined(3)));
 }
 
 #[tokio::test]
