@@ -17,7 +17,7 @@ use crate::{
 /// A published version without its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyHead {
-    /// Its place among the tenant's versions, from 1.
+    /// Its number, one more than that of the version before, an inherited one if it is the first.
     pub number: u64,
     /// SHA-256 of the text's bytes.
     pub digest: [u8; 32],
@@ -78,6 +78,7 @@ pub(crate) struct Book {
     at: i64,
     revision: u64,
     current: Option<PolicyHead>,
+    inherited: u64,
     subjects: HashMap<Uuid, Subject>,
     awaiting_evidence: HashSet<Uuid>,
     /// What has to be written down.
@@ -102,15 +103,22 @@ impl Book {
             at,
             revision,
             current: None,
+            inherited: 0,
             subjects: HashMap::new(),
             awaiting_evidence: HashSet::new(),
             entries: Entries::default(),
         }
     }
 
-    /// Tells it the tenant's current policy.
-    pub(crate) fn with_current(mut self, current: Option<PolicyHead>) -> Self {
-        self.current = current;
+    /// Tells it the newest of the tenant's own policies.
+    pub(crate) fn with_current(mut self, current: PolicyHead) -> Self {
+        self.current = Some(current);
+        self
+    }
+
+    /// Tells it the highest number of the policies that judge a tenant without its own.
+    pub(crate) fn with_inherited(mut self, inherited: u64) -> Self {
+        self.inherited = inherited;
         self
     }
 
@@ -173,7 +181,9 @@ impl Book {
                     ..self.unchanged(current.revision, record)
                 };
             }
-            current => current.as_ref().map_or(1, |it| it.number + 1),
+            Some(current) => current.number + 1,
+            // Receipts and acceptances name the inherited versions: no name may be used again.
+            None => self.inherited + 1,
         };
         let mut written = self.write_change(None, false, record);
         let policy = self.policy_name(number);
@@ -413,6 +423,17 @@ mod tests {
         assert_eq!(named(&mut book, "a"), Some(1));
         assert_eq!(named(&mut book, "bb"), Some(2));
         assert_eq!(named(&mut book, "a"), Some(3));
+    }
+
+    #[test]
+    fn the_numbers_of_a_tenant_go_on_after_those_it_inherited() {
+        for inherited in [0, 2] {
+            let mut book = Book::open("acme", 10, 5_000).with_inherited(inherited);
+            for (text, number) in [("a", inherited + 1), ("bb", inherited + 2)] {
+                let policy = book.fulfil(publish(text), RECORD).unwrap().policy.unwrap();
+                assert_eq!((policy.tenant.as_str(), policy.number), ("acme", number));
+            }
+        }
     }
 
     #[test]

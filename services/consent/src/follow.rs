@@ -15,7 +15,12 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use crate::{error::Error, metrics::Metrics, snapshot::Snapshot, store::Store};
+use crate::{
+    error::Error,
+    metrics::Metrics,
+    snapshot::{DEFAULT_TENANT, Delta, Snapshot},
+    store::Store,
+};
 
 /// How long a change of another replica may go unseen by a call that does not ask for the newest.
 const ROUND_EVERY: Duration = Duration::from_millis(100);
@@ -118,29 +123,50 @@ impl Follower {
 
     async fn round(&self) -> Result<(), Error> {
         let began = Instant::now();
+        // The default tenant is read first and shown last. When a version of it is seen, whatever
+        // others published before it is seen too, so that nobody takes for the version of a tenant
+        // what came after the tenant's own first one and has the same name.
+        let newest = self.store.revision(DEFAULT_TENANT).await?;
+        let default = self.news(DEFAULT_TENANT, newest).await?;
         for (tenant, newest) in self.store.revisions().await? {
-            let known = self.snapshot.revision(&tenant);
-            if known == newest {
-                continue;
+            if tenant != DEFAULT_TENANT
+                && let Some(delta) = self.news(&tenant, newest).await?
+            {
+                self.show(delta)?;
             }
-            if known > newest {
-                // Only a restored backup takes a commit back. What was answered from it stands
-                // nowhere any more, so nothing may be answered from it again.
-                tracing::error!("the database is older than what was read from it");
-                return Err(Error::Internal);
-            }
-            let delta = self.store.delta(&tenant, known).await?;
-            self.snapshot.apply(delta).map_err(|_| {
-                tracing::error!("a published policy does not compile with this program");
-                Error::Internal
-            })?;
-            self.moved.send_replace(());
+        }
+        if let Some(delta) = default {
+            self.show(delta)?;
         }
         *self
             .reached_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = began;
         self.metrics.followed(clock::now_ms());
+        Ok(())
+    }
+
+    /// What became of a tenant that the snapshot does not have, when its newest revision is this.
+    async fn news(&self, tenant: &str, newest: u64) -> Result<Option<Delta>, Error> {
+        let known = self.snapshot.revision(tenant);
+        if known == newest {
+            return Ok(None);
+        }
+        if known > newest {
+            // Only a restored backup takes a commit back. What was answered from it stands
+            // nowhere any more, so nothing may be answered from it again.
+            tracing::error!("the database is older than what was read from it");
+            return Err(Error::Internal);
+        }
+        self.store.delta(tenant, known).await.map(Some)
+    }
+
+    fn show(&self, delta: Delta) -> Result<(), Error> {
+        self.snapshot.apply(delta).map_err(|_| {
+            tracing::error!("a published policy does not compile with this program");
+            Error::Internal
+        })?;
+        self.moved.send_replace(());
         Ok(())
     }
 }

@@ -63,14 +63,22 @@ impl Snapshot {
         self.read().get(tenant).map_or(0, |it| it.revision)
     }
 
-    /// The versions that judge a tenant, oldest first: its own, or those of the default tenant.
+    /// The versions that ever judged a tenant, oldest first: those it inherited from the default
+    /// tenant until it published its own, and its own.
     pub(crate) fn versions(&self, tenant: &str) -> Vec<Version> {
-        versions(&self.read(), tenant).to_vec()
+        versions(&self.read(), tenant).cloned().collect()
     }
 
     /// The version that judges a tenant now.
     pub(crate) fn current(&self, tenant: &str) -> Option<Version> {
-        versions(&self.read(), tenant).last().cloned()
+        versions(&self.read(), tenant).next_back().cloned()
+    }
+
+    /// The version that a tenant knows by a number.
+    pub(crate) fn numbered(&self, tenant: &str, number: u64) -> Option<Version> {
+        let tenants = self.read();
+        let mut versions = versions(&tenants, tenant);
+        versions.find(|it| it.name.number == number).cloned()
     }
 
     /// One version by its name.
@@ -118,8 +126,8 @@ impl Snapshot {
         let tenants = self.read();
         let unknown = Tenant::default();
         let state = tenants.get(tenant).unwrap_or(&unknown);
-        let published = versions(&tenants, tenant);
-        let Some(current) = published.last() else {
+        let mut published = versions(&tenants, tenant);
+        let Some(current) = published.next_back() else {
             // Nobody can have named a version that exists.
             return match question.pinned {
                 Some(_) => Err(Error::PolicyVersionUnknown),
@@ -129,7 +137,7 @@ impl Snapshot {
         if let Some(pinned) = &question.pinned
             && *pinned != current.name.to_string()
         {
-            if !published.iter().any(|it| it.name.to_string() == *pinned) {
+            if !published.any(|it| it.name.to_string() == *pinned) {
                 return Err(Error::PolicyVersionUnknown);
             }
             return Ok(Decision {
@@ -157,7 +165,7 @@ impl Snapshot {
     ) -> Decision {
         let tenants = self.read();
         let mut decision = Decision::deny(reason, tenants.get(tenant).map_or(0, |it| it.revision));
-        let Some(current) = versions(&tenants, tenant).last() else {
+        let Some(current) = versions(&tenants, tenant).next_back() else {
             return Decision {
                 refusal: Some(Reason::PolicyNotPublished),
                 ..decision
@@ -176,12 +184,17 @@ impl Snapshot {
     }
 }
 
-fn versions<'a>(tenants: &'a HashMap<String, Tenant>, tenant: &str) -> &'a [Version] {
+fn versions<'a>(
+    tenants: &'a HashMap<String, Tenant>,
+    tenant: &str,
+) -> impl DoubleEndedIterator<Item = &'a Version> {
     let published = |it| tenants.get(it).map_or(&[][..], |it: &Tenant| &it.versions);
-    match published(tenant) {
-        [] => published(DEFAULT_TENANT),
-        own => own,
-    }
+    let (own, default) = (published(tenant), published(DEFAULT_TENANT));
+    // What the default tenant publishes after a tenant's first own version is not the tenant's.
+    let inherited = own.first().map_or(default.len(), |first| {
+        default.partition_point(|it| it.name.number < first.name.number)
+    });
+    default[..inherited].iter().chain(own)
 }
 
 fn version<'a>(tenants: &'a HashMap<String, Tenant>, name: &PolicyName) -> Option<&'a Version> {

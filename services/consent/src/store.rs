@@ -62,6 +62,12 @@ impl Store {
         revisions::all(self.database.read()).await.map_err(failed)
     }
 
+    /// The newest revision of one tenant; 0 when it has none.
+    pub(crate) async fn revision(&self, tenant: &str) -> Result<u64, Error> {
+        let newest = revisions::newest(self.database.read(), tenant).await;
+        newest.map_err(failed)
+    }
+
     /// What became of a tenant behind a revision; behind revision 0 it is everything. All of it is
     /// read in one view of the database: it is the tenant exactly as at the newest revision.
     pub(crate) async fn delta(&self, tenant: &str, after: u64) -> Result<Delta, Error> {

@@ -7,12 +7,13 @@ use uuid::Uuid;
 use crate::error::Error;
 
 /// Names one published policy version for ever. A tenant that has published none is judged by the
-/// versions of the tenant `default`, so a version's number alone would not say which text it was.
+/// versions of the tenant `default`, and its own numbers go on after those it inherited. So within
+/// a tenant a number says which text it is, and in the whole store only with who published it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyName {
     /// The tenant that published it.
     pub tenant: String,
-    /// Its place among that tenant's versions, from 1.
+    /// Its number among the versions of that tenant.
     pub number: u64,
 }
 

@@ -50,11 +50,7 @@ impl Api {
         let name = written.policy.ok_or(Error::Internal)?;
         let snapshot = self.follower.fresh().await?;
         let published = snapshot.version(&name).ok_or(Error::Internal)?;
-        let before = PolicyName {
-            number: name.number - 1,
-            ..name
-        };
-        let before = snapshot.version(&before);
+        let before = snapshot.numbered(caller.tenant.as_str(), name.number - 1);
         let before = before.as_ref().map(|it| &*it.rulebook);
         Ok(PublishPolicyResponse {
             changes: changes(before, &published.rulebook),
@@ -123,9 +119,7 @@ impl Api {
 }
 
 fn version(snapshot: &Snapshot, tenant: &str, name: &str) -> Option<Version> {
-    let number = parse::policy_number(name)?;
-    let mut versions = snapshot.versions(tenant).into_iter();
-    versions.find(|it| it.name.number == number)
+    snapshot.numbered(tenant, parse::policy_number(name)?)
 }
 
 fn policy_version(version: &Version) -> PolicyVersion {

@@ -25,8 +25,12 @@ struct Told {
 
 impl Told {
     fn of(tenant: &str) -> Self {
+        Self::inheriting(tenant, 0)
+    }
+
+    fn inheriting(tenant: &str, inherited: u64) -> Self {
         Self {
-            book: Book::open(tenant, 0, 0),
+            book: Book::open(tenant, 0, 0).with_inherited(inherited),
             tenant: tenant.to_owned(),
         }
     }
@@ -218,6 +222,43 @@ fn a_tenant_is_judged_by_the_default_policy_until_it_has_its_own() {
         ask(&snapshot, "acme", &newsletter()),
         Ok(Some("RECIPIENT_PURPOSE"))
     );
+}
+
+/// What a receipt or an acceptance names stays the same text: the tenant's numbers go on after the
+/// inherited ones, and what `default` publishes later is not the tenant's.
+#[test]
+fn the_name_of_an_inherited_version_keeps_its_meaning() {
+    let snapshot = Snapshot::default();
+    let (mut default, mut acme) = (Told::of("default"), Told::inheriting("acme", 2));
+    let pinned = |number: u64| Question {
+        pinned: Some(format!("v{number}")),
+        ..newsletter()
+    };
+    let inherited = vec![publish(&without_newsletter()), publish(POLICY)];
+    default.tell(&snapshot, inherited);
+    acme.tell(&snapshot, vec![enrol(ANN, "US"), choose(ANN, GIVE)]);
+    assert_eq!(ask(&snapshot, "acme", &pinned(2)), PERMIT);
+    let second = snapshot.numbered("acme", 2).unwrap();
+
+    let own = format!("{POLICY}# of acme\n");
+    acme.tell(&snapshot, vec![publish(&own)]);
+    for _ in ["before the default tenant goes on", "after it"] {
+        let listed = snapshot.versions("acme").into_iter();
+        let listed: Vec<_> = listed.map(|it| (it.name.tenant, it.name.number)).collect();
+        let expected = [("default", 1), ("default", 2), ("acme", 3)];
+        assert_eq!(listed, expected.map(|(it, number)| (it.to_owned(), number)));
+        let named = snapshot.numbered("acme", 2).unwrap();
+        assert_eq!(named.rulebook.digest(), second.rulebook.digest());
+        for (number, expected) in [
+            (2, Ok(Some("POLICY_VERSION_SUPERSEDED"))),
+            (3, PERMIT),
+            (4, Err(Error::PolicyVersionUnknown)),
+        ] {
+            assert_eq!(ask(&snapshot, "acme", &pinned(number)), expected);
+        }
+        let later = vec![publish(&without_newsletter()), publish(POLICY)];
+        default.tell(&snapshot, later);
+    }
 }
 
 #[test]

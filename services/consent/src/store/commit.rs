@@ -14,6 +14,7 @@ use super::{Store, changes, consents, failed, outbox, parsed, policies, revision
 use crate::{
     book::{Book, Entries, PolicyHead},
     error::Error,
+    snapshot::DEFAULT_TENANT,
     subject::PolicyName,
     wish::{Wish, Written},
 };
@@ -72,9 +73,10 @@ async fn open(
         .iter()
         .any(|it| matches!(it.wish, Wish::Publish { .. }))
     {
-        let newest = policies::newest(tx, tenant).await.map_err(failed)?;
-        let current = newest.map(<(PolicyHead, String)>::try_from).transpose()?;
-        book = book.with_current(current.map(|(head, _)| head));
+        book = match newest_policy(tx, tenant).await? {
+            Some(current) => book.with_current(current),
+            None => book.with_inherited(inherited(tx, tenant).await?),
+        };
     }
     let concerned: HashSet<Uuid> = writes.iter().filter_map(|it| it.wish.subject()).collect();
     if concerned.is_empty() {
@@ -93,6 +95,28 @@ async fn open(
             .map_err(failed)?,
     };
     Ok(book.with_subjects(parsed(known.map_err(failed)?)?, waiting))
+}
+
+async fn newest_policy(
+    tx: &DatabaseTransaction,
+    tenant: &str,
+) -> Result<Option<PolicyHead>, Error> {
+    let newest = policies::newest(tx, tenant).await.map_err(failed)?;
+    let newest = newest.map(<(PolicyHead, String)>::try_from).transpose()?;
+    Ok(newest.map(|(head, _)| head))
+}
+
+/// The highest number that a tenant inherits when it publishes its first policy. The row of the
+/// default tenant is held with the tenant's own, so that nothing more is published there before
+/// this is committed. Nobody takes the two in the other order.
+async fn inherited(tx: &DatabaseTransaction, tenant: &str) -> Result<u64, Error> {
+    if tenant == DEFAULT_TENANT {
+        return Ok(0);
+    }
+    let held = revisions::lock(tx, DEFAULT_TENANT).await;
+    held.map_err(failed)?;
+    let newest = newest_policy(tx, DEFAULT_TENANT).await?;
+    Ok(newest.map_or(0, |it| it.number))
 }
 
 /// The requests that were carried out, before or in this transaction, with what came of them.
@@ -318,6 +342,26 @@ mod tests {
             };
             let kept = store.policy_text(&name).await.unwrap();
             assert_eq!(kept.as_deref(), text);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_version_of_a_tenant_has_a_number_that_default_did_not_use() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        for (tenant, text, number) in [
+            ("early", "a", 1),
+            ("default", "a", 1),
+            ("default", "b", 2),
+            ("acme", "b", 3),
+            ("default", "c", 3),
+            ("acme", "d", 4),
+            ("early", "e", 2),
+        ] {
+            let published = Portal::new(tenant).once(publish(text));
+            let answers = store.commit(tenant, vec![published], NOW).await.unwrap();
+            let policy = answers[0].clone().unwrap().policy.unwrap();
+            assert_eq!((policy.tenant.as_str(), policy.number), (tenant, number));
         }
     }
 
