@@ -3,7 +3,7 @@
 //! The store opens a book under the tenant's lock, hands it the wishes of one batch, and writes
 //! down what the book then says: one revision for each wish that changed something.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
@@ -80,7 +80,8 @@ pub(crate) struct Book {
     current: Option<PolicyHead>,
     inherited: u64,
     subjects: HashMap<Uuid, Subject>,
-    awaiting_evidence: HashSet<Uuid>,
+    /// The oldest revision of each person whose evidence is still on its way.
+    oldest_evidence: HashMap<Uuid, u64>,
     /// What has to be written down.
     pub(crate) entries: Entries,
 }
@@ -105,7 +106,7 @@ impl Book {
             current: None,
             inherited: 0,
             subjects: HashMap::new(),
-            awaiting_evidence: HashSet::new(),
+            oldest_evidence: HashMap::new(),
             entries: Entries::default(),
         }
     }
@@ -122,14 +123,15 @@ impl Book {
         self
     }
 
-    /// Tells it the persons the wishes are about, and whose evidence is still on its way.
+    /// Tells it the persons the wishes are about, and the oldest revision of those to be forgotten
+    /// whose evidence is still on its way.
     pub(crate) fn with_subjects(
         mut self,
         subjects: Vec<Subject>,
-        awaiting_evidence: Vec<Uuid>,
+        oldest_evidence: Vec<(Uuid, u64)>,
     ) -> Self {
         self.subjects = subjects.into_iter().map(|it| (it.id, it)).collect();
-        self.awaiting_evidence = awaiting_evidence.into_iter().collect();
+        self.oldest_evidence = oldest_evidence.into_iter().collect();
         self
     }
 
@@ -168,7 +170,10 @@ impl Book {
                     None => Ok(self.unchanged(revision, record)),
                 }
             }
-            Wish::Forget { subject } => self.forget(subject, record),
+            Wish::Forget {
+                subject,
+                evidence_up_to,
+            } => self.forget(subject, evidence_up_to, record),
         }
     }
 
@@ -221,19 +226,25 @@ impl Book {
             changed_at: written.at,
             expires_at: choice.expires_at(),
         };
-        self.awaiting_evidence.insert(scope.subject);
         self.entries.consents.insert(scope.clone(), consent);
         self.write_evidence(&written, &policy, Event::Chosen { scope, state });
         written.policy = Some(policy);
         Ok(written)
     }
 
-    fn forget(&mut self, subject: Uuid, record: Uuid) -> Result<Written, Error> {
+    fn forget(
+        &mut self,
+        subject: Uuid,
+        evidence_up_to: u64,
+        record: Uuid,
+    ) -> Result<Written, Error> {
         let Some(known) = self.subjects.get(&subject) else {
             return Ok(self.unchanged(self.revision, record));
         };
         let revision = known.revision;
-        let is_evidence_pending = self.awaiting_evidence.contains(&subject);
+        // Evidence of this very batch is younger than the wish, so it is not waited for either.
+        let oldest = self.oldest_evidence.get(&subject);
+        let is_evidence_pending = oldest.is_some_and(|it| *it <= evidence_up_to);
         match known.forget(is_evidence_pending, self.revision + 1)? {
             Some(erased) => Ok(self.write_subject(erased, true, record)),
             None => Ok(self.unchanged(revision, record)),
@@ -299,7 +310,7 @@ impl Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixture::{GIVE, choose, enrol, publish};
+    use crate::store::fixture::{GIVE, choose, enrol, forget, publish};
 
     const ANN: Uuid = Uuid::from_u128(1);
     const RECORD: Uuid = Uuid::from_u128(77);
@@ -437,35 +448,34 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_forgotten_while_evidence_is_on_its_way() {
-        let forget = || Wish::Forget { subject: ANN };
-        let mut before = book();
+    fn nobody_is_forgotten_while_evidence_that_is_waited_for_is_on_its_way() {
+        let mut book = book();
         let wishes = vec![
-            forget(),
+            forget(ANN, 0),
             enrol(ANN, "US"),
-            forget(),
+            forget(ANN, 0),
             Wish::Quarantine { subject: ANN },
             choose(ANN, Choice::Withdraw),
-            forget(),
         ];
         assert_eq!(
-            fulfil(&mut before, wishes),
-            [
-                Ok(10),
-                Ok(11),
-                Err(Error::NotQuarantined),
-                Ok(12),
-                Ok(13),
-                Err(Error::EvidencePending),
-            ]
+            fulfil(&mut book, wishes),
+            [Ok(10), Ok(11), Err(Error::NotQuarantined), Ok(12), Ok(13)]
         );
-        let left = before.subjects.remove(&ANN).unwrap();
-        let mut after = Book::open("default", 13, 6_000).with_subjects(vec![left], Vec::new());
-        assert_eq!(
-            fulfil(&mut after, vec![forget(), forget()]),
-            [Ok(14), Ok(14)]
-        );
-        assert_eq!(after.entries.erased(), [ANN]);
-        assert!(after.entries.changes[0].restricting);
+        let left = book.subjects.remove(&ANN).unwrap();
+        for (oldest, expected) in [
+            (vec![(ANN, 12)], Err(Error::EvidencePending)),
+            (vec![(ANN, 13)], Err(Error::EvidencePending)),
+            (vec![(ANN, 14)], Ok(14)),
+            (vec![], Ok(14)),
+        ] {
+            let book = Book::open("default", 13, 6_000);
+            let mut book = book.with_subjects(vec![left.clone()], oldest);
+            let answers = fulfil(&mut book, vec![forget(ANN, 13), forget(ANN, 13)]);
+            assert_eq!(answers, [expected.clone(), expected.clone()]);
+            if expected.is_ok() {
+                assert_eq!(book.entries.erased(), [ANN]);
+                assert!(book.entries.changes[0].restricting);
+            }
+        }
     }
 }

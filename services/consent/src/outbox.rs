@@ -55,19 +55,19 @@ impl Outbox {
         let backlog = self.store.backlog().await?;
         self.metrics.evidence_waits(&backlog);
         for waiting in &backlog {
-            self.empty_of(&waiting.tenant).await?;
+            self.empty_of(&waiting.tenant, u64::MAX).await?;
         }
         Ok(())
     }
 
-    /// Delivers all that waits now of one tenant. An event that the log refuses stays behind and
-    /// hinders none of the others.
-    pub(crate) async fn empty_of(&self, tenant: &str) -> Result<(), Error> {
+    /// Delivers what waits of one tenant up to a revision. An event that the log refuses stays
+    /// behind and hinders none of the others.
+    pub(crate) async fn empty_of(&self, tenant: &str, up_to: u64) -> Result<(), Error> {
         let mut after = 0;
-        loop {
+        while after < up_to {
             let page = self.store.evidence(tenant, after, PAGE).await?;
             let Some(last) = page.last() else {
-                return Ok(());
+                break;
             };
             after = last.revision;
             let arrived = self.log.deliver(tenant, &page).await?;
@@ -78,5 +78,6 @@ impl Outbox {
                 self.store.delivered(tenant, &arrived).await?;
             }
         }
+        Ok(())
     }
 }

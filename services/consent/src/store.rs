@@ -157,15 +157,14 @@ impl Store {
         parsed(page.map_err(failed)?)
     }
 
-    /// Whether evidence of a person waits.
-    pub(crate) async fn is_evidence_waiting(
+    /// The newest revision of a person whose evidence waits; none when none does.
+    pub(crate) async fn newest_evidence_of(
         &self,
         tenant: &str,
         subject: Uuid,
-    ) -> Result<bool, Error> {
-        let conn = self.database.read();
-        let waiting = outbox::subjects_waiting(conn, tenant, vec![subject]).await;
-        Ok(!waiting.map_err(failed)?.is_empty())
+    ) -> Result<Option<u64>, Error> {
+        let newest = outbox::newest_of(self.database.read(), tenant, subject).await;
+        newest.map_err(failed)
     }
 
     /// Removes evidence that has reached the log, by its revisions.

@@ -116,8 +116,8 @@ impl Subject {
         }
     }
 
-    /// Erases what is told of the person. Evidence that is still on its way would meet a destroyed
-    /// audit key, so it has to arrive first.
+    /// Erases what is told of the person. Evidence that was on its way when it was asked for would
+    /// meet a destroyed audit key, so it has to arrive first.
     pub(crate) fn forget(
         &self,
         is_evidence_pending: bool,

@@ -49,6 +49,8 @@ pub enum Wish {
     Forget {
         /// The person.
         subject: Uuid,
+        /// The newest revision whose evidence has to have reached the log first.
+        evidence_up_to: u64,
     },
 }
 
@@ -61,7 +63,7 @@ impl Wish {
             Self::Enrol { subject, .. }
             | Self::Accept { subject, .. }
             | Self::Quarantine { subject }
-            | Self::Forget { subject } => Some(*subject),
+            | Self::Forget { subject, .. } => Some(*subject),
         }
     }
 }

@@ -82,12 +82,18 @@ impl Api {
     ) -> Result<ForgetSubjectResponse, Error> {
         let subject = parse::subject_id(&request.subject_id)?;
         let tenant = caller.tenant.as_str();
-        if self.store.is_evidence_waiting(tenant, subject).await? {
+        // Only what waits already is waited for: a quarantined person can still withdraw, and who
+        // goes on withdrawing must not put the erasure off.
+        let waiting = self.store.newest_evidence_of(tenant, subject).await?;
+        if let Some(newest) = waiting {
             // Whether it arrived is decided with the write, under the tenant's lock.
-            let _ = timeout(DELIVERY_WITHIN, self.outbox.empty_of(tenant)).await;
+            let _ = timeout(DELIVERY_WITHIN, self.outbox.empty_of(tenant, newest)).await;
         }
         let id = &request.request_id;
-        let wish = Wish::Forget { subject };
+        let wish = Wish::Forget {
+            subject,
+            evidence_up_to: waiting.unwrap_or(0),
+        };
         let written = self.write(caller, "ForgetSubject", id, &request, wish);
         Ok(ForgetSubjectResponse {
             revision: written.await?.revision,

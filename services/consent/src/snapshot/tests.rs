@@ -9,7 +9,7 @@ use crate::{
     book::Book,
     consent::{Choice, Scope},
     question::Action,
-    store::fixture::{GIVE, NEWSLETTER, POLICY, choose, enrol, first_version, publish},
+    store::fixture::{GIVE, NEWSLETTER, POLICY, choose, enrol, first_version, forget, publish},
     wish::Wish,
 };
 
@@ -146,7 +146,7 @@ fn an_erased_person_is_refused_and_nothing_of_it_is_kept() {
     let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
     told.tell(&snapshot, vec![publish(POLICY), enrol(ANN, "US")]);
     let quarantined = Wish::Quarantine { subject: ANN };
-    told.tell(&snapshot, vec![quarantined, Wish::Forget { subject: ANN }]);
+    told.tell(&snapshot, vec![quarantined, forget(ANN, 0)]);
     assert_eq!(
         ask(&snapshot, "default", &newsletter()),
         Ok(Some("SUBJECT_ERASED"))

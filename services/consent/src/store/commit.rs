@@ -90,7 +90,7 @@ async fn open(
         .collect();
     let waiting = match forgotten.as_slice() {
         [] => Vec::new(),
-        _ => outbox::subjects_waiting(tx, tenant, forgotten)
+        _ => outbox::oldest_of(tx, tenant, forgotten)
             .await
             .map_err(failed)?,
     };
@@ -176,9 +176,6 @@ async fn write_down(
 ) -> Result<(), DbErr> {
     changes::insert(tx, tenant, &entries.changes).await?;
     let erased = entries.erased();
-    if !erased.is_empty() {
-        consents::delete_of(tx, tenant, erased).await?;
-    }
     if !entries.policies.is_empty() {
         policies::insert(tx, tenant, entries.policies).await?;
     }
@@ -190,6 +187,13 @@ async fn write_down(
     }
     if !entries.evidence.is_empty() {
         outbox::insert(tx, tenant, entries.evidence).await?;
+    }
+    // Last, so that nothing stays of what was written in the same batch. Evidence that is left is
+    // younger than the erasure's call: the person's audit key is destroyed next, and nobody could
+    // ever read it.
+    if !erased.is_empty() {
+        consents::delete_of(tx, tenant, erased.clone()).await?;
+        outbox::delete_of(tx, tenant, erased).await?;
     }
     revisions::advance(tx, tenant, newest).await
 }
@@ -233,7 +237,7 @@ mod tests {
     use super::*;
     use crate::{
         consent::Choice,
-        store::fixture::{GIVE, Portal, choose, enrol, first_version, publish, store},
+        store::fixture::{GIVE, Portal, choose, enrol, first_version, forget, publish, store},
         subject::Standing,
     };
 
@@ -308,7 +312,7 @@ mod tests {
             portal.once(Wish::Quarantine { subject: ANN }),
         ];
         commit(&store, stopped).await;
-        let forget = || vec![portal.once(Wish::Forget { subject: ANN })];
+        let forget = || vec![portal.once(forget(ANN, 2))];
         assert_eq!(
             commit(&store, forget()).await,
             [Err(Error::EvidencePending)]
@@ -324,6 +328,40 @@ mod tests {
             commit(&store, vec![portal.once(enrol(ANN, "US"))]).await,
             [Err(Error::SubjectErased)]
         );
+    }
+
+    #[tokio::test]
+    async fn withdrawing_again_and_again_holds_up_no_erasure() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let portal = Portal::new("default");
+        let bob = Uuid::from_u128(2);
+        let withdraw = |subject| portal.once(choose(subject, Choice::Withdraw));
+        let stopped = vec![
+            portal.once(enrol(ANN, "US")),
+            portal.once(enrol(bob, "US")),
+            withdraw(ANN),
+            portal.once(Wish::Quarantine { subject: ANN }),
+        ];
+        commit(&store, stopped).await;
+        let asked = store.newest_evidence_of("default", ANN).await.unwrap();
+        assert_eq!(asked, Some(3));
+        let forget = || portal.once(forget(ANN, 3));
+        assert_eq!(
+            commit(&store, vec![withdraw(ANN), withdraw(bob), forget()]).await,
+            [Ok(5), Ok(6), Err(Error::EvidencePending)]
+        );
+        store.delivered("default", &[3]).await.unwrap();
+        assert_eq!(
+            commit(&store, vec![withdraw(ANN), forget(), withdraw(ANN)]).await,
+            [Ok(7), Ok(8), Err(Error::SubjectErased)]
+        );
+        let waiting = store.evidence("default", 0, 9).await.unwrap();
+        let waiting: Vec<u64> = waiting.iter().map(|it| it.revision).collect();
+        assert_eq!(waiting, [6], "the evidence of another person");
+        assert_eq!(store.newest_evidence_of("default", ANN).await, Ok(None));
+        let left = store.delta("default", 0).await.unwrap().consents;
+        assert!(left.iter().all(|it| it.scope.subject == bob));
     }
 
     #[tokio::test]

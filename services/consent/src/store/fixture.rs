@@ -61,6 +61,14 @@ pub(crate) fn choose(subject: Uuid, choice: Choice) -> Wish {
     }
 }
 
+/// The last step of an erasure, when the newest evidence that waited was of a revision.
+pub(crate) fn forget(subject: Uuid, evidence_up_to: u64) -> Wish {
+    Wish::Forget {
+        subject,
+        evidence_up_to,
+    }
+}
+
 /// An empty store in a directory.
 pub(crate) async fn store(directory: &Path) -> Store {
     let url = format!("sqlite://{}/consent.db", directory.display());

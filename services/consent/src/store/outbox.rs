@@ -70,21 +70,53 @@ pub(super) async fn backlog(conn: &impl ConnectionTrait) -> Result<Vec<(String, 
         .await
 }
 
-/// Those of some persons whose evidence waits.
-pub(super) async fn subjects_waiting(
+/// The newest revision of a person whose evidence waits.
+pub(super) async fn newest_of(
+    conn: &impl ConnectionTrait,
+    tenant: &str,
+    subject: Uuid,
+) -> Result<Option<u64>, DbErr> {
+    let newest = Entity::find()
+        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Subject.eq(subject))
+        .order_by_desc(Column::Revision)
+        .one(conn)
+        .await?;
+    Ok(newest.map(|it| unsigned(it.revision)))
+}
+
+/// Those of some persons whose evidence waits, with the oldest revision of each that does.
+pub(super) async fn oldest_of(
     conn: &impl ConnectionTrait,
     tenant: &str,
     subjects: Vec<Uuid>,
-) -> Result<Vec<Uuid>, DbErr> {
-    Entity::find()
+) -> Result<Vec<(Uuid, u64)>, DbErr> {
+    let oldest: Vec<(Uuid, i64)> = Entity::find()
         .select_only()
         .column(Column::Subject)
-        .distinct()
+        .column_as(Column::Revision.min(), "oldest")
         .filter(Column::Tenant.eq(tenant))
         .filter(Column::Subject.is_in(subjects))
+        .group_by(Column::Subject)
         .into_tuple()
         .all(conn)
-        .await
+        .await?;
+    let oldest = oldest.into_iter();
+    Ok(oldest.map(|(it, oldest)| (it, unsigned(oldest))).collect())
+}
+
+/// Removes all evidence of some persons.
+pub(super) async fn delete_of(
+    tx: &impl ConnectionTrait,
+    tenant: &str,
+    subjects: Vec<Uuid>,
+) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::Tenant.eq(tenant))
+        .filter(Column::Subject.is_in(subjects))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// Removes what has arrived.
