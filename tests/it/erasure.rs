@@ -1,4 +1,4 @@
-//! Erasure: after it nothing opens, every proof still holds, and the keys are in no file.
+//! Erasure: from its first moment nothing opens, for ever, and every proof still holds.
 
 use std::{fs, path::Path, process::Command};
 

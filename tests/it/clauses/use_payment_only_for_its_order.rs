@@ -46,6 +46,10 @@ async fn refuses_another_order_with_the_same_grant() {
         let suite = Suite::start_on(database).await;
         let (mut shop, subject, order) = paid_order(&suite, 3).await;
         let other = open_order(&mut shop, &subject, 3).await.order_id;
+        let values = vec![order_card(NUMBER)];
+        store_order_data(&mut shop, &subject, &other, values)
+            .await
+            .expect("it is open");
         let question = to_processor(&subject, &order, &[CARD]);
         let (grant, _) = authorize(&mut shop, question)
             .await
