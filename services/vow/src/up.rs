@@ -23,8 +23,6 @@ use crate::{
 const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
 const POLICY_FILE: &str = "policies/gupshup-bots.toml";
 const TENANT: &str = "default";
-/// Long enough to use a grant at once, short enough that a stolen one is soon worth nothing.
-const GRANT_LIFETIME_SECONDS: u64 = 60;
 /// The last of the eight ports must be one.
 const PORT_MAX: i64 = 65_432;
 /// How far the admin ports lie above the gRPC ports.
@@ -232,7 +230,7 @@ fn configured(
             chassis,
             grant_key: layout.signing_key(service),
             disclosure_audit,
-            grant_lifetime_seconds: GRANT_LIFETIME_SECONDS,
+            grant_lifetime_seconds: consent::GRANT_LIFETIME_SECONDS,
         })),
         payments_data::NAME => Service::PaymentsData(Box::new(payments_data::Config {
             chassis,
