@@ -4,6 +4,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
+use crate::retention::Retention;
+
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +28,15 @@ pub(crate) struct Header {
     pub(crate) name: Spanned<String>,
     pub(crate) title: String,
     pub(crate) revised: Spanned<Datetime>,
+    /// The day from which this text holds.
+    pub(crate) effective: Option<Spanned<Datetime>>,
+    /// Where the published page shows the day of revision.
+    pub(crate) revision_shown: Option<Spanned<String>>,
+    /// Where the policy is published.
+    pub(crate) site: Option<Spanned<String>>,
     pub(crate) contact: Spanned<String>,
+    /// How to reach the data protection officer.
+    pub(crate) officer: Option<Spanned<String>>,
     pub(crate) storage_region: Spanned<String>,
 }
 
@@ -73,10 +83,21 @@ pub(crate) struct ClauseBlock {
     pub(crate) title: String,
     pub(crate) says: String,
     pub(crate) enforced: Enforced,
+    pub(crate) announces: Option<Announcement>,
     #[serde(default, rename = "permit")]
     pub(crate) permits: Vec<Spanned<RuleBlock>>,
     #[serde(default, rename = "forbid")]
     pub(crate) forbids: Vec<Spanned<RuleBlock>>,
+}
+
+/// What a clause says about revisions of the policy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Announcement {
+    /// The day of revision that the clause names.
+    pub(crate) revised: Option<Spanned<Datetime>>,
+    /// Where the clause says the day of revision is shown.
+    pub(crate) shown: Option<Spanned<String>>,
 }
 
 /// What keeps the promise of a clause.
@@ -91,7 +112,7 @@ pub enum Enforced {
     /// The way the services are built; there is nothing to permit.
     #[serde(rename = "by services")]
     ByServices,
-    /// Nothing yet; nothing is permitted under it either.
+    /// Nothing yet: its rules are a draft, which is read and checked and decides nothing.
     #[serde(rename = "not yet")]
     NotYet,
 }
@@ -127,7 +148,7 @@ pub(crate) struct RuleBlock {
     pub(crate) basis: Option<Basis>,
     pub(crate) when: Option<Spanned<ConditionBlock>>,
     pub(crate) unless: Option<Spanned<ConditionBlock>>,
-    pub(crate) retention: Option<Retention>,
+    pub(crate) retention: Option<Spanned<Retention>>,
 }
 
 /// What is done with data.
@@ -153,24 +174,29 @@ pub(crate) enum Basis {
     ImpliedConsentNotice,
 }
 
-/// Until when data taken or used under a permission is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(crate) enum Retention {
-    #[serde(rename = "until the order is closed")]
-    OrderClosed,
-    #[serde(rename = "until consent is withdrawn")]
-    ConsentWithdrawn,
-    #[serde(rename = "until erased")]
-    Erased,
+impl Basis {
+    /// The word of the policy file.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Basis::Consent => "CONSENT",
+            Basis::ExplicitConsent => "EXPLICIT_CONSENT",
+            Basis::Contract => "CONTRACT",
+            Basis::LegalObligation => "LEGAL_OBLIGATION",
+            Basis::VitalInterests => "VITAL_INTERESTS",
+            Basis::PublicTask => "PUBLIC_TASK",
+            Basis::LegitimateInterests => "LEGITIMATE_INTERESTS",
+            Basis::ImpliedConsentNotice => "IMPLIED_CONSENT_NOTICE",
+        }
+    }
 }
 
-impl Retention {
-    /// The words of the policy file.
-    pub(crate) fn words(self) -> &'static str {
+impl ActionWord {
+    /// The word of the policy file.
+    pub(crate) fn word(self) -> &'static str {
         match self {
-            Retention::OrderClosed => "until the order is closed",
-            Retention::ConsentWithdrawn => "until consent is withdrawn",
-            Retention::Erased => "until erased",
+            ActionWord::Collect => "collect",
+            ActionWord::Use => "use",
+            ActionWord::Disclose => "disclose",
         }
     }
 }
@@ -186,6 +212,15 @@ pub(crate) struct ConditionBlock {
     #[serde(default)]
     pub(crate) aggregate_only: bool,
     pub(crate) consent: Option<ConsentWord>,
+    /// An approved case or manifest covers the request.
+    #[serde(default)]
+    pub(crate) approval: bool,
+    /// The person lives where the data is stored, or agreed to its transfer there.
+    #[serde(default)]
+    pub(crate) transfer_agreed: bool,
+    /// The ways of accepting the policy of which one is on record.
+    #[serde(default)]
+    pub(crate) acceptance: Vec<Acceptance>,
     #[serde(default)]
     pub(crate) acts: Vec<Spanned<String>>,
     #[serde(default)]
@@ -200,6 +235,9 @@ impl ConditionBlock {
         !self.order
             && !self.aggregate_only
             && self.consent.is_none()
+            && !self.approval
+            && !self.transfer_agreed
+            && self.acceptance.is_empty()
             && self.acts.is_empty()
             && self.ages.is_empty()
             && self.regions.is_empty()
@@ -211,8 +249,37 @@ impl ConditionBlock {
 pub(crate) enum ConsentWord {
     #[serde(rename = "for this purpose")]
     Purpose,
+    /// Said on a form and confirmed from the address it is about.
+    #[serde(rename = "confirmed for this purpose")]
+    PurposeConfirmed,
     #[serde(rename = "for this purpose and recipient")]
     PurposeAndRecipient,
+}
+
+/// How a person came to accept the policy. None of these is consent to anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Acceptance {
+    /// The person said so.
+    #[serde(rename = "explicit")]
+    Explicit,
+    /// The person went on after a recorded notice.
+    #[serde(rename = "continued use")]
+    ContinuedUse,
+    /// A guardian said so for the person.
+    #[serde(rename = "guardian")]
+    Guardian,
+}
+
+impl Acceptance {
+    /// The words of the policy file.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Acceptance::Explicit => "explicit",
+            Acceptance::ContinuedUse => "continued use",
+            Acceptance::Guardian => "guardian",
+        }
+    }
 }
 
 /// The age a person stated, kept as a band and never as a birth date.
@@ -221,10 +288,26 @@ pub enum AgeBand {
     /// Younger than 13 years.
     #[serde(rename = "under 13")]
     Under13,
-    /// From 13 to 17 years.
-    #[serde(rename = "13 to 17")]
-    From13To17,
+    /// From 13 to 15 years.
+    #[serde(rename = "13 to 15")]
+    From13To15,
+    /// 16 or 17 years old.
+    #[serde(rename = "16 to 17")]
+    From16To17,
     /// 18 years or older.
     #[serde(rename = "adult")]
     Adult,
+}
+
+impl AgeBand {
+    /// The words of the policy file.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            AgeBand::Under13 => "under 13",
+            AgeBand::From13To15 => "13 to 15",
+            AgeBand::From16To17 => "16 to 17",
+            AgeBand::Adult => "adult",
+        }
+    }
 }

@@ -1,39 +1,38 @@
-//! The faults of a policy that can be read: unknown words, rules too wide, sales in disguise.
+//! The faults of a policy that can be read: of its words one by one, and of what they mean together.
 
+mod header;
+mod meaning;
 mod rules;
 
 use std::collections::HashSet;
 
 use toml::Spanned;
 
-use crate::finding::{Code, Finding};
-use crate::language::{ActivityBlock, ClauseBlock, Enforced, Header, PolicyFile};
+use crate::finding::{Code, Finding, Severity};
+use crate::language::{ActivityBlock, ClauseBlock, Enforced, PolicyFile, RuleBlock};
+use crate::nearest::did_you_mean;
 use crate::parse;
 use crate::vocabulary::{CATEGORIES, RECIPIENT_KINDS, Registry, expresses_sale};
 
 /// Every fault of the policy, ordered by its place in the text.
 pub(crate) fn lint(text: &str, file: &PolicyFile) -> Vec<Finding> {
-    let mut linter = Linter {
-        text,
-        file,
-        clause: None,
-        findings: Vec::new(),
-    };
-    linter.header(&file.policy);
-    linter.collection_points();
-    linter.recipient_kinds();
-    linter.keys(file.activities.iter().map(|it| &it.key));
-    for activity in &file.activities {
-        linter.activity(activity);
+    let mut linter = Linter::new(text, file);
+    linter.words();
+    if linter
+        .findings
+        .iter()
+        .all(|it| it.severity != Severity::Error)
+    {
+        linter.meaning();
     }
-    linter.keys(file.clauses.iter().map(|it| &it.key));
-    for clause in &file.clauses {
-        linter.clause = Some(clause);
-        linter.clause(clause);
-        linter.clause = None;
-    }
-    linter.findings.sort_by_key(|it| (it.line, it.column));
-    linter.findings
+    linter.into_findings()
+}
+
+/// The faults of single words and rules; all errors are among them.
+pub(crate) fn words(text: &str, file: &PolicyFile) -> Vec<Finding> {
+    let mut linter = Linter::new(text, file);
+    linter.words();
+    linter.into_findings()
 }
 
 /// The findings so far, and where the linter stands.
@@ -45,26 +44,41 @@ struct Linter<'a> {
 }
 
 impl<'a> Linter<'a> {
+    fn new(text: &'a str, file: &'a PolicyFile) -> Self {
+        Self {
+            text,
+            file,
+            clause: None,
+            findings: Vec::new(),
+        }
+    }
+
+    fn into_findings(mut self) -> Vec<Finding> {
+        self.findings.sort_by_key(|it| (it.line, it.column));
+        self.findings
+    }
+
+    fn words(&mut self) {
+        let file = self.file;
+        self.header(&file.policy);
+        self.collection_points();
+        self.recipient_kinds();
+        self.keys(file.activities.iter().map(|it| &it.key));
+        for activity in &file.activities {
+            self.activity(activity);
+        }
+        self.keys(file.clauses.iter().map(|it| &it.key));
+        for clause in &file.clauses {
+            self.clause = Some(clause);
+            self.clause(clause);
+            self.clause = None;
+        }
+    }
+
     fn find<T>(&mut self, code: Code, place: &Spanned<T>, message: impl Into<String>) {
         let clause = self.clause.map(|it| it.key.get_ref().clone());
         let finding = parse::finding_at(self.text, &place.span(), code, clause, message.into());
         self.findings.push(finding);
-    }
-
-    fn header(&mut self, header: &Header) {
-        if !is_key(header.name.get_ref()) {
-            self.find(Code::MalformedKey, &header.name, KEY_FORM);
-        }
-        let revised = header.revised.get_ref();
-        if revised.date.is_none() || revised.time.is_some() || revised.offset.is_some() {
-            let message = "a policy is revised on a day: write a date such as 2016-06-21";
-            self.find(Code::MalformedDate, &header.revised, message);
-        }
-        self.region(&header.storage_region);
-        if !is_address(header.contact.get_ref()) {
-            let message = "the contact does not look like an e-mail address";
-            self.find(Code::MalformedContact, &header.contact, message);
-        }
     }
 
     fn region(&mut self, region: &Spanned<String>) {
@@ -97,8 +111,19 @@ impl<'a> Linter<'a> {
             self.word(&RECIPIENT_KINDS, Code::UnknownRecipientKind, &kind.key);
             let clause = kind.falls_under.get_ref();
             if !file.clauses.iter().any(|it| it.key.get_ref() == clause) {
-                let message = format!("the policy has no clause `{clause}`");
+                let keys = file.clauses.iter().map(|it| it.key.get_ref().as_str());
+                let message = match did_you_mean(clause, keys) {
+                    Some(question) => format!("the policy has no clause `{clause}`: {question}"),
+                    None => format!("the policy has no clause `{clause}`"),
+                };
                 self.find(Code::UnknownClause, &kind.falls_under, message);
+            }
+            let mut rules = file.clauses.iter().flat_map(|it| &it.permits);
+            let key = kind.key.get_ref();
+            let names = |it: &RuleBlock| it.recipient_kinds.iter().any(|to| to.get_ref() == key);
+            if !rules.any(|it| names(it.get_ref())) {
+                let message = format!("no rule permits to disclose anything to `{key}`");
+                self.find(Code::UnusedRecipientKind, &kind.key, message);
             }
         }
     }
@@ -106,20 +131,6 @@ impl<'a> Linter<'a> {
     fn activity(&mut self, activity: &ActivityBlock) {
         self.sale(&activity.key);
         self.known(&CATEGORIES, Code::UnknownCategory, &activity.needs);
-        for needed in &activity.needs {
-            let points = &self.file.collection_points;
-            let is_taken = points.iter().flat_map(|it| &it.categories).any(|taken| {
-                let covered = CATEGORIES.below([taken.get_ref().as_str()]);
-                let needed = CATEGORIES.term(needed.get_ref());
-                covered
-                    .zip(needed)
-                    .is_some_and(|(covered, needed)| covered.contains(needed))
-            });
-            if !is_taken && CATEGORIES.term(needed.get_ref()).is_some() {
-                let message = format!("no collection point takes `{}`", needed.get_ref());
-                self.find(Code::ActivityImpossible, needed, message);
-            }
-        }
     }
 
     fn clause(&mut self, clause: &'a ClauseBlock) {
@@ -128,9 +139,13 @@ impl<'a> Linter<'a> {
             let message = "a clause enforced by rules has a rule; say `not yet` until it has one";
             self.find(Code::ClauseWithoutRules, &clause.key, message);
         }
+        if let Some(announces) = &clause.announces {
+            self.announcement(announces);
+        }
         for rule in clause.permits.iter().chain(&clause.forbids) {
-            if clause.enforced != Enforced::ByRules {
-                let message = "rules stand only in a clause with `enforced = \"by rules\"`";
+            if !matches!(clause.enforced, Enforced::ByRules | Enforced::NotYet) {
+                let message =
+                    "a clause with rules is enforced `by rules`, or is a draft: `not yet`";
                 self.find(Code::RuleNotEnforced, rule, message);
             }
             self.rule_words(rule.get_ref());
@@ -168,6 +183,10 @@ impl<'a> Linter<'a> {
         if registry.term(word.get_ref()).is_some() || self.sale(word) {
             return;
         }
+        if let Some(question) = did_you_mean(word.get_ref(), registry.keys()) {
+            let message = format!("`{}` is not in the vocabulary: {question}", word.get_ref());
+            return self.find(code, word, message);
+        }
         let family = word.get_ref().split('.').next().unwrap_or_default();
         let listed = registry
             .keys()
@@ -203,14 +222,4 @@ fn is_key(key: &str) -> bool {
     let is_allowed =
         |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || b".-_".contains(&it);
     !key.is_empty() && key.bytes().all(is_allowed)
-}
-
-fn is_address(contact: &str) -> bool {
-    let has_space = contact.contains(char::is_whitespace);
-    let Some((name, domain)) = contact.split_once('@') else {
-        return false;
-    };
-    let labels: Vec<_> = domain.split('.').collect();
-    let has_domain = labels.len() > 1 && labels.iter().all(|it| !it.is_empty());
-    !has_space && !name.is_empty() && has_domain && !domain.contains('@')
 }

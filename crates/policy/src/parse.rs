@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::finding::{Code, Finding};
 use crate::language::PolicyFile;
+use crate::nearest::did_you_mean;
 
 /// The longest policy text that is read, in bytes.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -17,6 +18,10 @@ pub(crate) fn parse(text: &str) -> Result<PolicyFile, Finding> {
     toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().lines().collect::<Vec<_>>().join("; ");
+        let message = match word_meant(&message) {
+            Some(question) => format!("{message}; {question}"),
+            None => message,
+        };
         finding_at(
             text,
             &span,
@@ -25,6 +30,15 @@ pub(crate) fn parse(text: &str) -> Result<PolicyFile, Finding> {
             message,
         )
     })
+}
+
+/// The question which word was meant, when the reader of TOML names a wrong one and those that
+/// would be right, each between backticks.
+fn word_meant(message: &str) -> Option<String> {
+    let mut words = message.split('`').skip(1).step_by(2);
+    let wrong = words.next()?;
+    let is_wrong = message.starts_with("unknown ");
+    did_you_mean(wrong, words).filter(|_| is_wrong)
 }
 
 /// A finding with its place in the text worked out.
@@ -46,7 +60,8 @@ pub(crate) fn finding_at(
     }
 }
 
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+/// The line and the column, in characters, of a place in the text, both counted from 1.
+pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |it| it + 1);
     let line = before.matches('\n').count() + 1;
@@ -108,6 +123,23 @@ mod tests {
         for (place, clause) in cases {
             let offset = text.find(place).unwrap() + place.len();
             assert_eq!(clause_at(text, offset).as_deref(), clause, "{place}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_told_with_the_one_meant() {
+        let cases = [
+            (
+                "unknown field `pionts`, expected one of `action`, `points`",
+                Some("points"),
+            ),
+            ("unknown variant `sell`, expected `collect` or `use`", None),
+            ("missing field `points`", None),
+            ("invalid type", None),
+        ];
+        for (message, meant) in cases {
+            let question = meant.map(|it| format!("did you mean `{it}`?"));
+            assert_eq!(word_meant(message), question, "{message}");
         }
     }
 

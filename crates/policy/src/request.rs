@@ -1,6 +1,6 @@
 //! What is asked of the policy, and what is known of the person it is asked about.
 
-use crate::language::AgeBand;
+use crate::language::{Acceptance, AgeBand};
 use crate::vocabulary::{Term, TermSet};
 
 /// One question: may this be done, with these categories, for this purpose?
@@ -14,6 +14,8 @@ pub struct Request<'a> {
     pub categories: &'a [&'a str],
     /// Whether the request serves an order it names. That it is *this* order, the vault checks.
     pub order: bool,
+    /// Whether an approved case or manifest covers the request.
+    pub approved: bool,
     /// Whether the answer is about a group and about nobody in it.
     pub aggregate: bool,
 }
@@ -59,6 +61,10 @@ pub struct Subject<'a> {
     pub age_band: Option<AgeBand>,
     /// The two-letter country of residence, if known.
     pub region: Option<&'a str>,
+    /// How the person accepted the policy, if that is on record.
+    pub acceptance: Option<Acceptance>,
+    /// Whether the person's agreement to a transfer of the data abroad is on record.
+    pub transfer_agreed: bool,
     /// The categories the person refused to give: [`crate::Registry::touching`] of their keys.
     pub refused: TermSet,
     /// Every consent on record, in any order; what is not here was not given.
@@ -87,6 +93,8 @@ pub struct ConsentEntry {
     pub recipient: Option<RecipientId>,
     /// What was said last.
     pub state: ConsentState,
+    /// Whether the yes was confirmed from the address it is about.
+    pub confirmed: bool,
     /// Unix seconds; from this second on the consent counts no more.
     pub expires_at: Option<u64>,
 }

@@ -2,11 +2,12 @@
 
 use sha2::{Digest, Sha256};
 use toml::Spanned;
+use toml::value::Date;
 
 use crate::finding::{Finding, Findings, Severity};
 use crate::language::{
-    ActionWord, AgeBand, ClauseBlock, ConditionBlock, ConsentWord, Enforced, PolicyFile, RuleBlock,
-    Side,
+    Acceptance, ActionWord, AgeBand, Basis, ClauseBlock, ConditionBlock, ConsentWord, Enforced,
+    PolicyFile, RuleBlock, Side,
 };
 use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS, Registry, TermSet};
 use crate::{lint, parse, wording};
@@ -18,6 +19,7 @@ pub struct Rulebook {
     name: String,
     title: String,
     revised: String,
+    effective: Option<Date>,
     contact: String,
     storage_region: String,
     points: Vec<Point>,
@@ -70,8 +72,23 @@ pub struct Clause {
     pub says: String,
     /// What keeps it.
     pub enforced: Enforced,
-    /// All it says and rules, a sentence each: two clauses with the same lines are the same.
+    /// Its rules in words, permissions first.
+    pub rules: Vec<ClauseRule>,
+    /// What it says about itself, a sentence each; its rules apart.
     pub(crate) lines: Vec<String>,
+}
+
+/// A rule in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClauseRule {
+    /// The line of the text at which it begins.
+    pub line: usize,
+    /// Whether it decides; that of a draft does not.
+    pub decides: bool,
+    /// Whether it permits; or else it forbids.
+    pub permits: bool,
+    /// The end of a sentence that begins with "it is permitted to" or "it is forbidden to".
+    pub words: String,
 }
 
 /// A rule ready to be asked.
@@ -79,6 +96,10 @@ pub struct Clause {
 pub(crate) struct Rule {
     /// Index into the rulebook's clauses.
     pub(crate) clause: usize,
+    /// The line of the text at which it begins.
+    pub(crate) line: usize,
+    /// Where it begins in the text, in bytes.
+    pub(crate) start: usize,
     pub(crate) action: ActionWord,
     /// Indices into the rulebook's points.
     pub(crate) points: Vec<usize>,
@@ -87,6 +108,12 @@ pub(crate) struct Rule {
     pub(crate) recipient_kinds: TermSet,
     /// `when` of a permission, `unless` of a prohibition.
     pub(crate) condition: Option<Condition>,
+    /// Its condition as the end of a sentence that goes on with "when" or "unless"; or empty.
+    pub(crate) condition_words: String,
+    /// What a permission rests on and until when data is kept under it.
+    pub(crate) footing: Vec<String>,
+    /// The legal basis of a permission, in the word of the policy file.
+    pub(crate) basis: Option<&'static str>,
 }
 
 /// What must be so; an empty list asks nothing.
@@ -94,10 +121,23 @@ pub(crate) struct Rule {
 pub(crate) struct Condition {
     pub(crate) order: bool,
     pub(crate) aggregate_only: bool,
+    pub(crate) approval: bool,
     pub(crate) consent: Option<ConsentWord>,
+    /// The country whose residents need not have agreed to the transfer, when it is asked for.
+    pub(crate) transfer_to: Option<String>,
+    pub(crate) acceptance: Vec<Acceptance>,
     pub(crate) acts: TermSet,
     pub(crate) ages: Vec<AgeBand>,
     pub(crate) regions: Vec<String>,
+}
+
+/// What becomes of the rules of a clause that is not enforced yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drafts {
+    /// They are left out, and so decide nothing.
+    Left,
+    /// They are taken in, as if they decided.
+    Taken,
 }
 
 /// Everything wrong with a policy text, errors and warnings, ordered by line.
@@ -115,11 +155,24 @@ pub fn check(text: &str) -> Vec<Finding> {
 ///
 /// The errors among the findings of [`check`]; warnings do not keep a policy from compiling.
 pub fn compile(text: &str) -> Result<Rulebook, Findings> {
+    compiled(text, Drafts::Left)
+}
+
+/// Compiles a policy text as if all of its clauses were enforced: to see what its drafts would do.
+///
+/// # Errors
+///
+/// Those of [`compile`].
+pub fn compile_with_drafts(text: &str) -> Result<Rulebook, Findings> {
+    compiled(text, Drafts::Taken)
+}
+
+fn compiled(text: &str, drafts: Drafts) -> Result<Rulebook, Findings> {
     let file = parse::parse(text).map_err(|finding| Findings(vec![finding]))?;
-    let mut findings = lint::lint(text, &file);
+    let mut findings = lint::words(text, &file);
     findings.retain(|it| it.severity == Severity::Error);
     if findings.is_empty() {
-        Ok(Rulebook::from_checked(text, &file))
+        Ok(Rulebook::from_checked(text, &file, drafts))
     } else {
         Err(Findings(findings))
     }
@@ -148,6 +201,18 @@ impl Rulebook {
     #[must_use]
     pub fn revised(&self) -> &str {
         &self.revised
+    }
+
+    /// The day from which it holds, as `YYYY-MM-DD`, if it names one.
+    #[must_use]
+    pub fn effective(&self) -> Option<String> {
+        self.effective.map(|it| it.to_string())
+    }
+
+    /// The moment from which it holds, in Unix seconds: midnight UTC of its day, or 0.
+    #[must_use]
+    pub fn effective_from(&self) -> u64 {
+        self.effective.map_or(0, |it| days_since_1970(it) * 86_400)
     }
 
     /// The address for questions.
@@ -215,12 +280,24 @@ impl Rulebook {
         &self.clauses[rule.clause].key
     }
 
-    fn from_checked(text: &str, file: &PolicyFile) -> Self {
+    /// How many rules decide: those of drafts do not.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.permits.len() + self.forbids.len()
+    }
+
+    /// The table of a text in which the linter has found no error.
+    pub(crate) fn from_checked(text: &str, file: &PolicyFile, drafts: Drafts) -> Self {
         let mut rulebook = Self {
             digest: Sha256::digest(text).into(),
             name: file.policy.name.get_ref().clone(),
             title: file.policy.title.clone(),
             revised: file.policy.revised.get_ref().to_string(),
+            effective: file
+                .policy
+                .effective
+                .as_ref()
+                .and_then(|it| it.get_ref().date),
             contact: file.policy.contact.get_ref().clone(),
             storage_region: file.policy.storage_region.get_ref().clone(),
             points: Vec::new(),
@@ -255,62 +332,74 @@ impl Rulebook {
             });
         }
         for block in &file.clauses {
-            rulebook.add_clause(file, block);
+            rulebook.add_clause(text, file, block, drafts);
         }
         rulebook
     }
 
-    fn add_clause(&mut self, file: &PolicyFile, block: &ClauseBlock) {
+    fn add_clause(&mut self, text: &str, file: &PolicyFile, block: &ClauseBlock, drafts: Drafts) {
         let clause = self.clauses.len();
         self.clauses.push(Clause {
             key: block.key.get_ref().clone(),
             title: block.title.clone(),
             says: block.says.clone(),
             enforced: block.enforced,
+            rules: wording::rules(text, block),
             lines: wording::clause_lines(file, block),
         });
+        if block.enforced == Enforced::NotYet && drafts == Drafts::Left {
+            return; // A draft decides nothing.
+        }
         for permit in &block.permits {
-            let rule = self.permit(clause, permit.get_ref());
+            let rule = self.permit(clause, text, permit);
             self.permits.push(rule);
         }
         for forbid in &block.forbids {
-            let rule = self.forbid(clause, forbid.get_ref());
+            let rule = self.forbid(clause, text, forbid);
             self.forbids.push(rule);
         }
     }
 
-    fn permit(&self, clause: usize, block: &RuleBlock) -> Rule {
+    fn permit(&self, clause: usize, text: &str, block: &Spanned<RuleBlock>) -> Rule {
+        let start = block.span().start;
+        let block = block.get_ref();
         Rule {
             clause,
+            line: parse::line_and_column(text, start).0,
+            start,
             action: block.action,
             points: self.point_indices(block),
             purposes: below(&PURPOSES, &block.purposes),
             // A collecting rule without a list takes what its points declare.
             categories: below_or_all(&CATEGORIES, &block.categories),
             recipient_kinds: below(&RECIPIENT_KINDS, &block.recipient_kinds),
-            condition: block
-                .when
-                .as_ref()
-                .map(|it| Condition::from_checked(it.get_ref())),
+            condition: block.when.as_ref().map(|it| self.condition(it.get_ref())),
+            condition_words: wording::condition_of(block),
+            footing: wording::footing(block),
+            basis: block.basis.map(Basis::word),
         }
     }
 
-    fn forbid(&self, clause: usize, block: &RuleBlock) -> Rule {
+    fn forbid(&self, clause: usize, text: &str, block: &Spanned<RuleBlock>) -> Rule {
+        let start = block.span().start;
+        let block = block.get_ref();
         let mut points = self.point_indices(block);
         if block.points.is_empty() {
             points = (0..self.points.len()).collect();
         }
         Rule {
             clause,
+            line: parse::line_and_column(text, start).0,
+            start,
             action: block.action,
             points,
             purposes: touching_or_all(&PURPOSES, &block.purposes),
             categories: touching_or_all(&CATEGORIES, &block.categories),
             recipient_kinds: below_or_all(&RECIPIENT_KINDS, &block.recipient_kinds),
-            condition: block
-                .unless
-                .as_ref()
-                .map(|it| Condition::from_checked(it.get_ref())),
+            condition: block.unless.as_ref().map(|it| self.condition(it.get_ref())),
+            condition_words: wording::condition_of(block),
+            footing: wording::footing(block),
+            basis: block.basis.map(Basis::word),
         }
     }
 
@@ -319,14 +408,15 @@ impl Rulebook {
         let indices = block.points.iter().map(|it| index(it.get_ref()));
         indices.map(|it| it.expect(CHECKED)).collect()
     }
-}
 
-impl Condition {
-    fn from_checked(block: &ConditionBlock) -> Self {
-        Self {
+    fn condition(&self, block: &ConditionBlock) -> Condition {
+        Condition {
             order: block.order,
             aggregate_only: block.aggregate_only,
+            approval: block.approval,
             consent: block.consent,
+            transfer_to: block.transfer_agreed.then(|| self.storage_region.clone()),
+            acceptance: block.acceptance.clone(),
             acts: below(&ACTS, &block.acts),
             ages: block.ages.clone(),
             regions: block
@@ -336,6 +426,21 @@ impl Condition {
                 .collect(),
         }
     }
+}
+
+/// Days of the Gregorian calendar from 1 January 1970, counted in years that begin in March, so that
+/// a leap day comes last; 0 for any day before.
+fn days_since_1970(date: Date) -> u64 {
+    let [year, month, day] =
+        [date.year.into(), date.month.into(), date.day.into()].map(|it: u64| it);
+    let year = if month < 3 {
+        year.saturating_sub(1)
+    } else {
+        year
+    };
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let since_year_0 = 365 * year + year / 4 - year / 100 + year / 400 + of_year;
+    since_year_0.saturating_sub(719_468)
 }
 
 const CHECKED: &str = "lint has refused every key that is not in the vocabulary or not declared";
@@ -361,4 +466,30 @@ fn touching_or_all(registry: &Registry, keys: &[Spanned<String>]) -> TermSet {
     registry
         .touching(keys.iter().map(|it| it.get_ref().as_str()))
         .expect(CHECKED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        for (year, month, day, days) in [
+            (1969, 12, 31, 0),
+            (1970, 1, 1, 0),
+            (1970, 1, 2, 1),
+            (1972, 2, 29, 789),
+            (1972, 3, 1, 790),
+            (2000, 2, 29, 11_016),
+            (2000, 3, 1, 11_017),
+            (2026, 11, 24, 20_781),
+            (2100, 3, 1, 47_541),
+        ] {
+            assert_eq!(
+                days_since_1970(Date { year, month, day }),
+                days,
+                "{year}-{month}-{day}"
+            );
+        }
+    }
 }

@@ -17,7 +17,8 @@ pub struct Term(u8);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct TermSet(u128);
 
-/// Categories of personal and technical data, spelled as in fideslang 3.1.
+/// Categories of personal and technical data, spelled as in fideslang 3.1; `user.content.feedback`
+/// and `user.device.technical` (browser, system and provider, kept coarse) are added here.
 pub static CATEGORIES: Registry = Registry {
     keys: &[
         "system",
@@ -30,6 +31,7 @@ pub static CATEGORIES: Registry = Registry {
         "user.authorization.password",
         "user.behavior",
         "user.behavior.purchase_history",
+        "user.biometric",
         "user.childrens",
         "user.contact",
         "user.contact.address",
@@ -42,14 +44,26 @@ pub static CATEGORIES: Registry = Registry {
         "user.contact.organization",
         "user.contact.phone_number",
         "user.content",
+        "user.content.feedback",
         "user.content.private",
         "user.demographic",
+        "user.demographic.age_range",
+        "user.demographic.date_of_birth",
+        "user.demographic.gender",
+        "user.demographic.language",
         "user.device",
         "user.device.cookie",
         "user.device.cookie_id",
         "user.device.ip_address",
+        "user.device.technical",
         "user.financial",
         "user.financial.credit_card",
+        "user.government_id",
+        "user.health_and_medical",
+        "user.health_and_medical.genetic",
+        "user.health_and_medical.insurance_beneficiary_id",
+        "user.health_and_medical.record_id",
+        "user.location",
         "user.name",
         "user.payment",
         "user.privacy_preferences",
@@ -57,8 +71,9 @@ pub static CATEGORIES: Registry = Registry {
     ],
 };
 
-/// Purposes, spelled as in fideslang 3.1; `marketing.communications.survey` is added here, because
-/// a survey needs a permission of its own and fideslang has no key for it.
+/// Purposes, spelled as in fideslang 3.1. Added here, because fideslang has no key for them:
+/// surveys and contests, which need a permission of their own, health care, research, and the
+/// connection to other services.
 pub static PURPOSES: Registry = Registry {
     keys: &[
         "analytics",
@@ -68,13 +83,18 @@ pub static PURPOSES: Registry = Registry {
         "essential.fraud_detection",
         "essential.legal_obligation",
         "essential.service",
+        "essential.service.authentication",
+        "essential.service.health_care",
         "essential.service.notifications",
         "essential.service.notifications.email",
+        "essential.service.notifications.sms",
         "essential.service.operations",
+        "essential.service.operations.integration",
         "essential.service.operations.support",
         "essential.service.payment_processing",
         "essential.service.security",
         "functional",
+        "functional.research",
         "functional.service",
         "functional.service.improve",
         "functional.storage",
@@ -84,6 +104,7 @@ pub static PURPOSES: Registry = Registry {
         "marketing.advertising.third_party",
         "marketing.advertising.third_party.targeted",
         "marketing.communications",
+        "marketing.communications.contest",
         "marketing.communications.email",
         "marketing.communications.survey",
         "personalize",
@@ -99,7 +120,9 @@ pub static RECIPIENT_KINDS: Registry = Registry {
         "advertiser",
         "affiliate",
         "authority",
+        "care_provider",
         "carrier",
+        "insurer",
         "partner",
         "payment_processor",
         "service_provider",
@@ -110,6 +133,7 @@ pub static RECIPIENT_KINDS: Registry = Registry {
 pub static ACTS: Registry = Registry {
     keys: &[
         "chosen",
+        "observed",
         "retrieved",
         "sent",
         "supplied_by_installer",
@@ -118,9 +142,10 @@ pub static ACTS: Registry = Registry {
 };
 
 /// Words that name handing personal data over for gain, in any key.
-const SALE_WORDS: [&str; 20] = [
-    "barter", "broker", "brokers", "buyer", "buyers", "lease", "monetise", "monetize", "rent",
-    "rental", "renting", "resale", "reseller", "sale", "sales", "sell", "seller", "sold", "trade",
+const SALE_WORDS: [&str; 29] = [
+    "barter", "broker", "brokers", "buyer", "buyers", "lease", "leasing", "monetise", "monetize",
+    "rent", "rental", "rentals", "rented", "renting", "rents", "resale", "resell", "reseller",
+    "sale", "sales", "sell", "seller", "selling", "sells", "sold", "trade", "traded", "trades",
     "trading",
 ];
 
@@ -148,6 +173,17 @@ impl Registry {
     /// Every key of the list, in alphabetical order.
     pub fn keys(&self) -> impl Iterator<Item = &'static str> {
         self.keys.iter().copied()
+    }
+
+    /// The key of a term of this list.
+    pub(crate) fn key(&self, term: Term) -> &'static str {
+        self.keys[usize::from(term.0)]
+    }
+
+    /// Every term of the list with its key, in alphabetical order.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (Term, &'static str)> {
+        let numbered = self.keys.iter().enumerate();
+        numbered.map(|(index, key)| (Term(index as u8), *key))
     }
 
     /// Exactly these keys, or nothing when one of them is not in the list.
@@ -186,7 +222,7 @@ impl Registry {
     /// Whether one of two terms of this registry is the other or lies below it: what
     /// [`Registry::touching`] asks of keys.
     pub(crate) fn touch(&self, one: Term, other: Term) -> bool {
-        let [one, other] = [one, other].map(|it| self.keys[usize::from(it.0)]);
+        let [one, other] = [one, other].map(|it| self.key(it));
         is_at_or_below(one, other) || is_at_or_below(other, one)
     }
 
@@ -209,6 +245,9 @@ impl Registry {
 }
 
 impl TermSet {
+    /// No term.
+    pub const NONE: TermSet = TermSet(0);
+
     /// Every term of any registry.
     pub(crate) const ALL: TermSet = TermSet(u128::MAX);
 
@@ -233,6 +272,18 @@ impl TermSet {
     #[must_use]
     pub fn intersects(self, other: TermSet) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// The terms that the other set has not.
+    #[must_use]
+    pub(crate) fn without(self, other: TermSet) -> TermSet {
+        TermSet(self.0 & !other.0)
+    }
+
+    /// The terms that both sets have.
+    #[must_use]
+    pub(crate) fn common(self, other: TermSet) -> TermSet {
+        TermSet(self.0 & other.0)
     }
 
     /// Whether the set has no term.

@@ -2,7 +2,11 @@
 
 use toml::Spanned;
 
-use crate::language::{ClauseBlock, ConditionBlock, ConsentWord, PolicyFile, RuleBlock};
+use crate::language::{
+    Acceptance, ClauseBlock, ConditionBlock, ConsentWord, Enforced, PolicyFile, RuleBlock,
+};
+use crate::parse;
+use crate::rulebook::ClauseRule;
 
 /// What the policy says outside its clauses, a sentence each.
 pub(crate) fn header_lines(file: &PolicyFile) -> Vec<String> {
@@ -14,6 +18,20 @@ pub(crate) fn header_lines(file: &PolicyFile) -> Vec<String> {
         format!("answers questions at {}", header.contact.get_ref()),
         format!("stores data in {}", header.storage_region.get_ref()),
     ];
+    let optional = [
+        ("is published at", &header.site),
+        ("shows the day of revision at", &header.revision_shown),
+        ("names as data protection officer", &header.officer),
+    ];
+    for (words, value) in optional {
+        lines.extend(value.as_ref().map(|it| format!("{words} {}", it.get_ref())));
+    }
+    lines.extend(
+        header
+            .effective
+            .as_ref()
+            .map(|it| format!("holds from {}", it.get_ref())),
+    );
     for activity in &file.activities {
         lines.push(format!(
             "{} needs {}",
@@ -24,38 +42,51 @@ pub(crate) fn header_lines(file: &PolicyFile) -> Vec<String> {
     lines
 }
 
-/// All that a clause says and rules, a sentence each.
+/// What a clause says about itself, a sentence each; its rules apart.
 pub(crate) fn clause_lines(file: &PolicyFile, clause: &ClauseBlock) -> Vec<String> {
     let mut lines = vec![
         format!("is titled {}", clause.title),
         format!("says: {}", clause.says),
         format!("is enforced {}", clause.enforced.words()),
     ];
+    if let Some(announces) = &clause.announces {
+        let revised = announces.revised.as_ref();
+        lines.extend(revised.map(|it| format!("names {} as the day of revision", it.get_ref())));
+        let shown = announces.shown.as_ref();
+        lines.extend(shown.map(|it| format!("looks for that day at {}", it.get_ref())));
+    }
     for kind in &file.recipient_kinds {
         if kind.falls_under.get_ref() == clause.key.get_ref() {
             lines.push(format!("governs disclosure to {}", kind.key.get_ref()));
         }
     }
-    for rule in &clause.permits {
-        lines.push(format!("permits to {}", rule_words(file, rule.get_ref())));
-    }
-    for rule in &clause.forbids {
-        lines.push(format!("forbids to {}", rule_words(file, rule.get_ref())));
-    }
     lines
 }
 
-/// One rule as the end of a sentence that begins with "permits to" or "forbids to".
-fn rule_words(file: &PolicyFile, rule: &RuleBlock) -> String {
-    let mut words = format!("{:?}", rule.action).to_lowercase();
+/// The rules of a clause, each with its place and in words.
+pub(crate) fn rules(text: &str, clause: &ClauseBlock) -> Vec<ClauseRule> {
+    let permits = clause.permits.iter().map(|it| (true, it));
+    let rules = permits.chain(clause.forbids.iter().map(|it| (false, it)));
+    let told = rules.map(|(permits, block)| ClauseRule {
+        line: parse::line_and_column(text, block.span().start).0,
+        decides: clause.enforced != Enforced::NotYet,
+        permits,
+        words: rule_words(block.get_ref()),
+    });
+    told.collect()
+}
+
+/// One rule as the end of a sentence that begins with "it is permitted to" or "it is forbidden to".
+fn rule_words(rule: &RuleBlock) -> String {
+    let mut words = rule.action.word().to_owned();
     if !rule.categories.is_empty() {
         words += &format!(" {}", list(&rule.categories));
     }
-    for point in &rule.points {
-        words += &format!(" at {}", point_words(file, point.get_ref()));
+    if !rule.points.is_empty() {
+        words += &format!(" at {}", list(&rule.points));
     }
     if !rule.recipient_kinds.is_empty() {
-        words += &format!(" to a {}", list(&rule.recipient_kinds));
+        words += &format!(" to {}", list(&rule.recipient_kinds));
     }
     if !rule.purposes.is_empty() {
         words += &format!(" for {}", list(&rule.purposes));
@@ -66,55 +97,97 @@ fn rule_words(file: &PolicyFile, rule: &RuleBlock) -> String {
     if let Some(condition) = &rule.unless {
         words += &format!(" unless {}", condition_words(condition.get_ref()));
     }
-    if let Some(basis) = rule.basis {
-        words += &format!(", on the basis of {basis:?}");
-    }
-    if let Some(retention) = rule.retention {
-        words += &format!(", kept {}", retention.words());
+    for footing in footing(rule) {
+        words += &format!(", {footing}");
     }
     words
 }
 
-/// A collection point with what it takes, so that a change to the point shows in its clauses.
-fn point_words(file: &PolicyFile, key: &str) -> String {
-    let declared = file
-        .collection_points
-        .iter()
-        .find(|it| it.key.get_ref() == key);
-    let taken = declared.map_or_else(String::new, |it| list(&it.categories));
-    format!("{key} ({taken})")
+/// What a permission rests on and until when data is kept under it.
+pub(crate) fn footing(rule: &RuleBlock) -> Vec<String> {
+    let basis = rule.basis.map(|it| format!("resting on {}", it.word()));
+    let retention = rule.retention.as_ref();
+    let kept = retention.map(|it| format!("kept {}", it.get_ref()));
+    basis.into_iter().chain(kept).collect()
 }
 
+/// The condition of a rule, or nothing when it asks for none.
+pub(crate) fn condition_of(rule: &RuleBlock) -> String {
+    let condition = rule.when.as_ref().or(rule.unless.as_ref());
+    condition.map_or_else(String::new, |it| condition_words(it.get_ref()))
+}
+
+/// A condition as the end of a sentence that goes on with "when" or "unless".
 fn condition_words(condition: &ConditionBlock) -> String {
     let mut words = Vec::new();
-    if condition.order {
-        words.push("it serves an order".to_owned());
-    }
-    if condition.aggregate_only {
-        words.push("the answer is an aggregate".to_owned());
-    }
-    match condition.consent {
-        Some(ConsentWord::Purpose) => words.push("the person agreed to the purpose".to_owned()),
-        Some(ConsentWord::PurposeAndRecipient) => {
-            words.push("the person agreed to the purpose and the recipient".to_owned());
+    let mut say = |is_asked: bool, text: String| {
+        if is_asked {
+            words.push(text);
         }
-        None => {}
-    }
-    if !condition.acts.is_empty() {
-        words.push(format!("the value was {}", list(&condition.acts)));
-    }
-    if !condition.ages.is_empty() {
-        words.push(format!("the person's age is {:?}", condition.ages));
-    }
-    if !condition.regions.is_empty() {
-        words.push(format!("the person lives in {}", list(&condition.regions)));
+    };
+    say(condition.order, "it serves an order".to_owned());
+    say(
+        condition.aggregate_only,
+        "the answer is about a group".to_owned(),
+    );
+    say(condition.approval, "an approved case covers it".to_owned());
+    let acts = &condition.acts;
+    say(
+        !acts.is_empty(),
+        format!("the value was {}", any(acts.iter().map(Spanned::get_ref))),
+    );
+    let ages = condition.ages.iter().map(|it| it.words());
+    say(
+        !condition.ages.is_empty(),
+        format!("the person's age is {}", any(ages)),
+    );
+    let regions = condition.regions.iter().map(Spanned::get_ref);
+    say(
+        !condition.regions.is_empty(),
+        format!("the person lives in {}", any(regions)),
+    );
+    let transfer = "the person lives where data is stored or agreed to the transfer";
+    say(condition.transfer_agreed, transfer.to_owned());
+    let acceptance = condition.acceptance.iter().map(|it| match it {
+        Acceptance::Explicit => "the person",
+        Acceptance::ContinuedUse => "continued use",
+        Acceptance::Guardian => "a guardian",
+    });
+    let accepted = format!("the policy was accepted by {}", any(acceptance));
+    say(!condition.acceptance.is_empty(), accepted);
+    if let Some(consent) = condition.consent {
+        let agreed = match consent {
+            ConsentWord::Purpose => "the person agreed to this purpose",
+            ConsentWord::PurposeConfirmed => "the person agreed to this purpose and confirmed it",
+            ConsentWord::PurposeAndRecipient => {
+                "the person agreed to this purpose and this recipient"
+            }
+        };
+        say(true, agreed.to_owned());
     }
     words.join(" and ")
 }
 
+/// A choice: `a`, `a or b`, `a, b or c`.
+fn any<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
+    joined(words, "or")
+}
+
+/// A list: `a`, `a and b`, `a, b and c`.
+pub(crate) fn all<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
+    joined(words, "and")
+}
+
+fn joined<T: AsRef<str>>(words: impl IntoIterator<Item = T>, last: &str) -> String {
+    let words: Vec<T> = words.into_iter().collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
+        Some((end, [])) => (*end).to_owned(),
+        Some((end, others)) => format!("{} {last} {end}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 fn list(keys: &[Spanned<String>]) -> String {
-    keys.iter()
-        .map(|it| it.get_ref().as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    all(keys.iter().map(Spanned::get_ref))
 }

@@ -12,7 +12,10 @@ impl Question<'_> {
         let Condition {
             order,
             aggregate_only,
+            approval,
             consent,
+            transfer_to,
+            acceptance,
             acts,
             ages,
             regions,
@@ -26,6 +29,9 @@ impl Question<'_> {
         if *order && !self.order {
             return Some(Reason::OrderRequired);
         }
+        if *approval && !self.approved {
+            return Some(Reason::NotApproved);
+        }
         let age = self.subject.and_then(|it| it.age_band);
         if !ages.is_empty() && !age.is_some_and(|it| ages.contains(&it)) {
             return Some(Reason::UnderAge);
@@ -33,6 +39,14 @@ impl Question<'_> {
         let region = self.subject.and_then(|it| it.region);
         if !regions.is_empty() && !region.is_some_and(|it| regions.iter().any(|at| at == it)) {
             return Some(Reason::RegionNotCovered);
+        }
+        let agreed = self.subject.is_some_and(|it| it.transfer_agreed);
+        if transfer_to.is_some() && !agreed && transfer_to.as_deref() != region {
+            return Some(Reason::TransferNotAgreed);
+        }
+        let accepted = self.subject.and_then(|it| it.acceptance);
+        if !acceptance.is_empty() && !accepted.is_some_and(|it| acceptance.contains(&it)) {
+            return Some(Reason::NotAccepted);
         }
         consent.and_then(|word| self.consent_refusal(word))
     }
@@ -53,7 +67,7 @@ impl Question<'_> {
     /// above it, because to ask for `marketing` is to ask for its newsletters too.
     fn consent_refusal(&self, word: ConsentWord) -> Option<Reason> {
         let recipient = match (word, &self.place) {
-            (ConsentWord::Purpose, _) => None,
+            (ConsentWord::Purpose | ConsentWord::PurposeConfirmed, _) => None,
             (ConsentWord::PurposeAndRecipient, Place::Recipient { recipient, .. }) => {
                 match recipient.id {
                     Some(id) => Some(id),
@@ -62,7 +76,8 @@ impl Question<'_> {
             }
             (ConsentWord::PurposeAndRecipient, _) => return Some(Reason::NoConsent),
         };
-        let mut refusal = Some(Reason::NoConsent);
+        let needs_confirmation = word == ConsentWord::PurposeConfirmed;
+        let (mut is_given, mut is_unconfirmed, mut has_run_out) = (false, false, false);
         for entry in self.subject.map_or(&[][..], |it| it.consents) {
             let is_exact = entry.recipient == recipient;
             let is_refused = entry.state.is_refusal()
@@ -71,13 +86,20 @@ impl Question<'_> {
             if is_refused {
                 return Some(Reason::NoConsent);
             }
-            let is_exact = is_exact && entry.purpose == self.purpose;
-            if is_exact && entry.is_in_force(self.now) {
-                refusal = None;
-            } else if is_exact && entry.has_run_out(self.now) && refusal.is_some() {
-                refusal = Some(Reason::ConsentExpired);
+            if !is_exact || entry.purpose != self.purpose {
+                continue;
             }
+            let is_in_force = entry.is_in_force(self.now);
+            let is_confirmed = entry.confirmed || !needs_confirmation;
+            is_given |= is_in_force && is_confirmed;
+            is_unconfirmed |= is_in_force && !is_confirmed;
+            has_run_out |= entry.has_run_out(self.now);
         }
-        refusal
+        match (is_given, is_unconfirmed, has_run_out) {
+            (true, _, _) => None,
+            (_, true, _) => Some(Reason::NotConfirmed),
+            (_, _, true) => Some(Reason::ConsentExpired),
+            _ => Some(Reason::NoConsent),
+        }
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Question<'a> {
     pub(super) purpose: Term,
     pub(super) categories: TermSet,
     pub(super) order: bool,
+    pub(super) approved: bool,
     pub(super) aggregate: bool,
     pub(super) subject: Option<&'a Subject<'a>>,
     pub(super) now: u64,
@@ -44,7 +45,7 @@ pub(super) struct Refusal<'r> {
 
 /// How far a permission came before it failed: the furthest one explains the refusal best.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+pub(super) enum Progress {
     Place,
     Purpose,
     Categories,
@@ -98,6 +99,7 @@ impl<'a> Question<'a> {
                 purpose,
                 categories,
                 order: request.order,
+                approved: request.approved,
                 aggregate: request.aggregate,
                 subject,
                 now,
@@ -129,12 +131,13 @@ impl<'a> Question<'a> {
         unavailable.map(|it| it.key.as_str()).collect()
     }
 
-    /// Asks one rulebook, and adds the clauses that permit or whose conditions are met.
+    /// Asks one rulebook for the rule that permits, and adds the clauses that permit or whose
+    /// conditions are met.
     pub(super) fn ask<'r>(
         &self,
         rulebook: &'r Rulebook,
         clauses: &mut Vec<&'r str>,
-    ) -> Result<(), Refusal<'r>> {
+    ) -> Result<&'r Rule, Refusal<'r>> {
         let mut note = |rule: &Rule| {
             let key = rulebook.clause_of(rule);
             if !clauses.contains(&key) {
@@ -156,12 +159,15 @@ impl<'a> Question<'a> {
                 },
             }
         }
-        permit.map(|_| ())
+        permit
     }
 
     /// The declared point at which the values arrive, if they arrive at one. A category that the
     /// point does not declare is refused whatever the rules say.
-    fn point_index<'r>(&self, rulebook: &'r Rulebook) -> Result<Option<usize>, Refusal<'r>> {
+    pub(super) fn point_index<'r>(
+        &self,
+        rulebook: &'r Rulebook,
+    ) -> Result<Option<usize>, Refusal<'r>> {
         let Place::Point { key, .. } = self.place else {
             return Ok(None);
         };
@@ -190,7 +196,7 @@ impl<'a> Question<'a> {
         rulebook: &'r Rulebook,
         point: Option<usize>,
     ) -> Result<&'r Rule, Refusal<'r>> {
-        let mut closest = (Step::Place, self.refusal_without_rule(rulebook));
+        let mut closest = (Progress::Place, self.refusal_without_rule(rulebook));
         for rule in &rulebook.permits {
             match self.shortfall(rule, point) {
                 None => return Ok(rule),
@@ -218,22 +224,26 @@ impl<'a> Question<'a> {
     }
 
     /// What a permission lacks to cover the request; nothing when it covers it.
-    fn shortfall(&self, permit: &Rule, point: Option<usize>) -> Option<(Step, Reason)> {
+    pub(super) fn shortfall(
+        &self,
+        permit: &Rule,
+        point: Option<usize>,
+    ) -> Option<(Progress, Reason)> {
         if !self.is_in_reach(permit, point) {
-            return Some((Step::Place, Reason::NoRule));
+            return Some((Progress::Place, Reason::NoRule));
         }
         if !permit.purposes.contains(self.purpose) {
             return Some(match self.place {
                 // All rules of use share one place, so only the purpose tells which is meant.
-                Place::Inside => (Step::Place, Reason::NoRule),
-                Place::Point { .. } => (Step::Purpose, Reason::NoRule),
-                Place::Recipient { .. } => (Step::Purpose, Reason::RecipientPurpose),
+                Place::Inside => (Progress::Place, Reason::NoRule),
+                Place::Point { .. } => (Progress::Purpose, Reason::NoRule),
+                Place::Recipient { .. } => (Progress::Purpose, Reason::RecipientPurpose),
             });
         }
         let condition = permit.condition.as_ref();
         if self.aggregate && !condition.is_some_and(|it| it.aggregate_only) {
             // A permission about one person is none about a group.
-            return Some((Step::Purpose, Reason::NoRule));
+            return Some((Progress::Purpose, Reason::NoRule));
         }
         if !permit.categories.contains_all(self.categories) {
             let reason = match self.place {
@@ -241,14 +251,14 @@ impl<'a> Question<'a> {
                 Place::Point { .. } => Reason::CategoryNotDeclared,
                 Place::Recipient { .. } => Reason::FieldNotNecessary,
             };
-            return Some((Step::Categories, reason));
+            return Some((Progress::Categories, reason));
         }
         let unmet = condition.and_then(|it| self.unmet(it));
-        unmet.map(|reason| (Step::Condition, reason))
+        unmet.map(|reason| (Progress::Condition, reason))
     }
 
     /// Whether a prohibition speaks of this request, condition apart.
-    fn is_touched_by(&self, forbid: &Rule, point: Option<usize>) -> bool {
+    pub(super) fn is_touched_by(&self, forbid: &Rule, point: Option<usize>) -> bool {
         self.is_in_reach(forbid, point)
             && forbid.purposes.contains(self.purpose)
             && forbid.categories.intersects(self.categories)

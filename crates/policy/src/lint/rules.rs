@@ -5,7 +5,21 @@ use toml::Spanned;
 use super::Linter;
 use crate::finding::Code;
 use crate::language::{ActionWord, Basis, ConditionBlock, ConsentWord, RuleBlock};
+use crate::nearest::did_you_mean;
+use crate::retention::Retention;
 use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS};
+
+/// Those who would get data for their own gain.
+const COMMERCIAL_KINDS: [&str; 3] = ["advertiser", "affiliate", "partner"];
+
+/// The purpose that is another company's gain.
+const FOR_THIRD_PARTIES: &str = "marketing.advertising.third_party";
+
+/// Whether a purpose reaches the advertising of third parties.
+fn is_for_third_parties(purpose: &str) -> bool {
+    let terms = [purpose, FOR_THIRD_PARTIES].map(|it| PURPOSES.term(it));
+    matches!(terms, [Some(one), Some(other)] if PURPOSES.touch(one, other))
+}
 
 impl Linter<'_> {
     /// What holds for permissions and prohibitions alike: every word is known and in its place.
@@ -31,7 +45,12 @@ impl Linter<'_> {
                 .iter()
                 .any(|it| it.key.get_ref() == point.get_ref())
             {
-                let message = format!("declare a [[collection_point]] `{}` first", point.get_ref());
+                let keys = declared.iter().map(|it| it.key.get_ref().as_str());
+                let advice = format!("declare a [[collection_point]] `{}` first", point.get_ref());
+                let message = match did_you_mean(point.get_ref(), keys) {
+                    Some(question) => format!("{advice}; {question}"),
+                    None => advice,
+                };
                 self.find(Code::UnknownPoint, point, message);
             }
         }
@@ -121,6 +140,8 @@ impl Linter<'_> {
             );
         }
         self.basis(block);
+        self.retention(block);
+        self.sale_in_disguise(rule);
         self.kinds_fall_under_this_clause(rule);
         self.acts_are_declared(rule);
     }
@@ -157,7 +178,67 @@ impl Linter<'_> {
                                its `when`";
                 self.find(Code::ConsentNotAsked, block, message);
             }
+            Some(Basis::ImpliedConsentNotice) => {
+                let message = "to go on is not to agree: name another `basis`, or ask for consent";
+                self.find(Code::WeakBasis, block, message);
+            }
             Some(_) => {}
+        }
+    }
+
+    /// Data that is collected has an end, and the end is one that the permission knows.
+    fn retention(&mut self, block: &Spanned<RuleBlock>) {
+        let rule = block.get_ref();
+        let Some(retention) = &rule.retention else {
+            if rule.action == ActionWord::Collect {
+                let message = "say until when it is kept: add `retention`";
+                self.find(Code::RetentionMissing, block, message);
+            }
+            return;
+        };
+        let when = rule.when.as_ref().map(Spanned::get_ref);
+        let missing = match retention.get_ref() {
+            Retention::OrderClosed if when.is_none_or(|it| !it.order) => "order = true",
+            Retention::ConsentWithdrawn if when.is_none_or(|it| it.consent.is_none()) => "consent",
+            Retention::Figures if when.is_none_or(|it| !it.aggregate_only) => {
+                "aggregate_only = true"
+            }
+            _ => return,
+        };
+        let message = format!(
+            "`{}` goes with `when = {{ {missing} }}`",
+            retention.get_ref()
+        );
+        self.find(Code::RetentionDisagrees, retention, message);
+    }
+
+    /// Whoever pays for the data of single persons with money, reach or custom gets none.
+    fn sale_in_disguise(&mut self, rule: &RuleBlock) {
+        let is_figures = rule
+            .when
+            .as_ref()
+            .is_some_and(|it| it.get_ref().aggregate_only);
+        if rule.action != ActionWord::Disclose || is_figures {
+            return;
+        }
+        let commercial = rule.recipient_kinds.iter();
+        for kind in commercial.filter(|it| COMMERCIAL_KINDS.contains(&it.get_ref().as_str())) {
+            let message = format!(
+                "a permission for `{}` is one for figures: add `aggregate_only = true` to its `when`",
+                kind.get_ref()
+            );
+            self.find(Code::SaleInDisguise, kind, message);
+        }
+        for purpose in rule
+            .purposes
+            .iter()
+            .filter(|it| is_for_third_parties(it.get_ref()))
+        {
+            let message = format!(
+                "`{}` is the business of others: nobody's data is disclosed for it, only figures",
+                purpose.get_ref()
+            );
+            self.find(Code::SaleInDisguise, purpose, message);
         }
     }
 

@@ -1,0 +1,125 @@
+//! Until when data taken or used under a permission is kept.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Until when data is kept, as the policy file says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum Retention {
+    OrderClosed,
+    ConsentWithdrawn,
+    Erased,
+    /// As counts and sums about nobody, which need no end.
+    Figures,
+    /// For a time after it was taken.
+    For(u16, Unit),
+}
+
+/// A unit of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Days,
+    Months,
+    Years,
+}
+
+const WORDS: [(&str, Retention); 4] = [
+    ("until the order is closed", Retention::OrderClosed),
+    ("until consent is withdrawn", Retention::ConsentWithdrawn),
+    ("until erased", Retention::Erased),
+    ("as figures only", Retention::Figures),
+];
+
+const UNITS: [(&str, Unit); 3] = [
+    ("days", Unit::Days),
+    ("months", Unit::Months),
+    ("years", Unit::Years),
+];
+
+impl TryFrom<String> for Retention {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if let Some((_, retention)) = WORDS.iter().find(|(words, _)| *words == text) {
+            return Ok(*retention);
+        }
+        period(&text).ok_or_else(|| {
+            let words = WORDS.map(|(words, _)| format!("`{words}`")).join(", ");
+            format!("unknown retention `{text}`, expected one of {words}, `for 6 years`")
+        })
+    }
+}
+
+/// `for <number> days`, `months` or `years`; one of them may go without its `s`.
+fn period(text: &str) -> Option<Retention> {
+    let (number, unit) = text.strip_prefix("for ")?.split_once(' ')?;
+    let count = number.parse().ok().filter(|it| *it > 0)?;
+    let is_unit = |name: &str| match count {
+        1 => name.strip_suffix('s') == Some(unit),
+        _ => name == unit,
+    };
+    let (_, unit) = UNITS.iter().find(|(name, _)| is_unit(name))?;
+    Some(Retention::For(count, *unit))
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Retention::For(count, unit) = self {
+            let named = UNITS.iter().find(|(_, it)| it == unit);
+            let name = named.map_or("", |(name, _)| name);
+            let name = if *count == 1 {
+                name.trim_end_matches('s')
+            } else {
+                name
+            };
+            return write!(formatter, "for {count} {name}");
+        }
+        let words = WORDS.iter().find(|(_, it)| it == self);
+        formatter.write_str(words.map_or("", |(words, _)| words))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_told_in_the_same_words() {
+        let periods = [
+            "for 1 day",
+            "for 30 days",
+            "for 18 months",
+            "for 1 year",
+            "for 10 years",
+        ];
+        for words in WORDS.iter().map(|(words, _)| *words).chain(periods) {
+            let retention = Retention::try_from(words.to_owned()).unwrap();
+            assert_eq!(retention.to_string(), words);
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_whole_number_and_a_unit() {
+        let wrong = [
+            "",
+            "for ever",
+            "for 0 days",
+            "for 1 days",
+            "for 2 day",
+            "for 2 weeks",
+            "for -1 years",
+            "for 70000 days",
+            "forever",
+            "for  2 days",
+        ];
+        for words in wrong {
+            let error = Retention::try_from(words.to_owned()).unwrap_err();
+            assert!(
+                error.starts_with(&format!("unknown retention `{words}`")),
+                "{error}"
+            );
+        }
+    }
+}
