@@ -3,6 +3,8 @@
 use crate::LedgerError;
 use crate::tile::{TILE_WIDTH, width_at};
 
+const LENGTH_BYTES: usize = size_of::<u16>();
+
 /// The coordinates of an entry bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BundleId {
@@ -59,6 +61,19 @@ pub fn parse_bundle(mut bytes: &[u8]) -> Result<Vec<&[u8]>, LedgerError> {
     Ok(entries)
 }
 
+/// The bytes of the first entries of a bundle: what it was when the log was shorter.
+///
+/// # Errors
+/// [`LedgerError::BundleMalformed`] if it holds fewer, or cannot be read.
+pub fn cut_bundle(bytes: &[u8], width: u16) -> Result<&[u8], LedgerError> {
+    let entries = parse_bundle(bytes)?;
+    let kept = entries
+        .get(..usize::from(width))
+        .ok_or(LedgerError::BundleMalformed)?;
+    let length = kept.iter().map(|entry| entry.len() + LENGTH_BYTES).sum();
+    Ok(&bytes[..length])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +108,17 @@ mod tests {
         assert_eq!(parse_bundle(&full).unwrap().len(), 256);
         let over = write_bundle([b"".as_slice(); 257]).unwrap();
         assert_eq!(parse_bundle(&over), Err(LedgerError::BundleMalformed));
+    }
+
+    #[test]
+    fn a_bundle_begins_with_what_it_was() {
+        let wide = write_bundle([b"ab".as_slice(), b"", b"c"]).unwrap();
+        for (width, length) in [(0, 0), (1, 4), (2, 6), (3, 9)] {
+            assert_eq!(cut_bundle(&wide, width), Ok(&wide[..length]));
+        }
+        let refused = Err(LedgerError::BundleMalformed);
+        assert_eq!(cut_bundle(&wide, 4), refused);
+        assert_eq!(cut_bundle(&wide[..8], 1), refused);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every way this crate says no.
 
-use crate::TileId;
+use crate::{BundleId, TileId};
 
 /// Why bytes, a proof or a signature was refused.
 ///
@@ -22,6 +22,12 @@ pub enum LedgerError {
     /// The opening is of another entry, or was altered.
     #[error("the opening does not match the commitment")]
     CommitmentMismatch,
+    /// Not a gap, or one whose entry records no destruction that names what it covers.
+    #[error("the gap is malformed")]
+    GapMalformed,
+    /// The entry is not among those that the destroyed key sealed.
+    #[error("the destroyed key did not seal this entry")]
+    GapMismatch,
     /// Not a canonical tile or entry bundle path.
     #[error("the tile path is malformed")]
     TilePathMalformed,
@@ -31,6 +37,18 @@ pub enum LedgerError {
     /// A tile holds fewer hashes than the tree size says, or a torn one.
     #[error("tile {} of level {} is too short", .0.index, .0.level)]
     TileTooShort(TileId),
+    /// A tile is not the one that the hash above it, and so the root, is made of.
+    #[error("tile {} of level {} is not the one the root covers", .0.index, .0.level)]
+    TileMismatch(TileId),
+    /// A bundle cannot be read, or holds another number of entries than the tree has there.
+    #[error("entry bundle {} is not the one the root covers", .0.index)]
+    BundleMismatch(BundleId),
+    /// The entry at this place, from zero, is not the one that the root is made of.
+    #[error("the entry at index {0} is not the one the root covers")]
+    EntryMismatch(u64),
+    /// Two entries of one person cannot both be in one chain.
+    #[error("entries {0} and {1} of the person do not belong to one history")]
+    ChainBroken(u64, u64),
     /// A tree of this size has no such leaf.
     #[error("leaf {index} is outside a tree of {size}")]
     IndexOutsideTree {
@@ -77,6 +95,15 @@ pub enum LedgerError {
     /// The checkpoint is of another log than its key's.
     #[error("the checkpoint is of another log")]
     OriginMismatch,
+    /// No trusted log has the checkpoint's origin.
+    #[error("no trusted log has this origin")]
+    OriginUnknown,
+    /// Fewer trusted witnesses cosigned than the trust policy asks for.
+    #[error("too few witnesses cosigned")]
+    QuorumMissing,
+    /// Not an add-checkpoint request or its answer.
+    #[error("the message to or from a witness is malformed")]
+    WitnessMessageMalformed,
     /// Not a proof file, or over its bound.
     #[error("the proof file is malformed")]
     ProofFileMalformed,

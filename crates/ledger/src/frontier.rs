@@ -143,7 +143,7 @@ impl Frontier {
 }
 
 /// Tile levels that a tree of this size has begun.
-fn levels(size: u64) -> u8 {
+pub(crate) fn levels(size: u64) -> u8 {
     size.checked_ilog2()
         .map_or(0, |height| (height / TILE_HEIGHT) as u8 + 1)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsBigEndian, Curve25519SeedBin};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
@@ -72,6 +73,12 @@ impl NoteKey {
             .to_pkcs8()
             .expect("a key in memory can be encoded");
         document.as_ref().to_vec()
+    }
+
+    pub(crate) fn seed(&self) -> [u8; 32] {
+        let seed = self.pair.seed().expect("a key in memory has its seed");
+        let bytes: Curve25519SeedBin<'_> = seed.as_be_bytes().expect("a seed is 32 bytes");
+        bytes.as_ref().try_into().expect("a seed is 32 bytes")
     }
 
     /// The name that signs.
@@ -169,6 +176,10 @@ impl VerifierKey {
     /// What its signatures say.
     pub fn signature_type(&self) -> SignatureType {
         self.signature_type
+    }
+
+    pub(crate) fn has_same_public_key(&self, other: &Self) -> bool {
+        self.public == other.public
     }
 
     pub(crate) fn made(&self, signature: &NoteSignature) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! c2sp.org/tlog-proof@v1
-//! extra <base64 of: entry, 57 bytes || blind, 32 bytes || payload>
+//! extra <base64 of: entry, 57 bytes || opening: blind, 32 bytes || payload>
 //! index <place in the log>
 //! <base64 hash, the leaf's sibling first, one a line>
 //!
@@ -11,7 +11,14 @@
 //!
 //! The format leaves `extra` unauthenticated; here it is not trusted but checked: the entry must
 //! be the leaf that the proof leads from, and blind and payload must open the entry's commitment.
-//! Once the opening is destroyed `extra` is the entry alone, and the proof still holds.
+//! Once the opening is destroyed the proof still holds, and `extra` is one of these:
+//!
+//! ```text
+//! entry, 57 bytes
+//! "disclosure-log/gap/v1" || 0x00 || entry, 57 bytes || gap
+//! ```
+//!
+//! The gap proves that the log itself recorded the destruction. No entry begins as its label does.
 
 use std::fmt;
 
@@ -19,10 +26,11 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::entry::ENTRY_BYTES;
 use crate::merkle::{parse_hash, verify_inclusion};
-use crate::{Checkpoint, Entry, Hash, LedgerError, Note, Opening, VerifierKey};
+use crate::{Checkpoint, Destruction, Entry, Gap, Hash, LedgerError, Note, Opening, VerifierKey};
 
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
 const FILE_BYTES_MAX: usize = 1024 * 1024;
+const GAP_LABEL: &[u8] = b"disclosure-log/gap/v1\0";
 
 /// A proof file, nothing of it verified yet.
 ///
@@ -31,14 +39,25 @@ const FILE_BYTES_MAX: usize = 1024 * 1024;
 pub struct ProofFile {
     /// The leaf.
     pub entry: Entry,
-    /// What it commits to; `None` when that was destroyed or is not for the holder of the proof.
-    pub opening: Option<Opening>,
+    /// What it commits to, or why nobody can tell any more.
+    pub contents: Contents,
     /// The leaf's place in the log, from zero.
     pub index: u64,
     /// The inclusion proof, the leaf's sibling first.
     pub proof: Vec<Hash>,
     /// The checkpoint the proof leads to, as signed.
     pub checkpoint: Note,
+}
+
+/// What a proof file says of its entry's payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// Nothing: it is not for the holder of the proof.
+    Withheld,
+    /// What the entry commits to.
+    Opening(Opening),
+    /// That the key it was sealed under was destroyed, as the log recorded.
+    Gap(Gap),
 }
 
 /// What a proof file proves.
@@ -52,6 +71,8 @@ pub struct Verified {
     pub entry: Entry,
     /// What the entry commits to, if the file carries it.
     pub opening: Option<Opening>,
+    /// Why nobody can tell any more what the entry commits to, if the file proves it.
+    pub destruction: Option<Destruction>,
 }
 
 impl ProofFile {
@@ -59,8 +80,8 @@ impl ProofFile {
     ///
     /// # Errors
     /// [`LedgerError::ProofFileMalformed`] also when there is no `extra`,
-    /// [`LedgerError::EntryMalformed`], [`LedgerError::OpeningMalformed`] or
-    /// [`LedgerError::NoteMalformed`].
+    /// [`LedgerError::EntryMalformed`], [`LedgerError::OpeningMalformed`],
+    /// [`LedgerError::GapMalformed`] or [`LedgerError::NoteMalformed`].
     pub fn parse(file: &str) -> Result<Self, LedgerError> {
         let malformed = LedgerError::ProofFileMalformed;
         if file.len() > FILE_BYTES_MAX {
@@ -83,57 +104,84 @@ impl ProofFile {
             .collect::<Option<_>>()
             .ok_or(malformed)?;
         let extra = BASE64_STANDARD.decode(extra).map_err(|_| malformed)?;
-        let (entry, opening) = extra.split_at_checked(ENTRY_BYTES).ok_or(malformed)?;
-        let opening = (!opening.is_empty())
-            .then(|| Opening::parse(opening))
-            .transpose()?;
-        let entry = Entry::parse(entry)?;
+        let (entry, contents) = split_extra(&extra)?;
         Ok(Self {
             entry,
-            opening,
+            contents,
             index,
             proof,
             checkpoint: Note::parse(checkpoint)?,
         })
     }
 
-    /// Verifies the whole chain: log signature, checkpoint, inclusion proof, entry, opening.
-    ///
-    /// Cosignatures are verified apart, with [`Note::verify`] on the checkpoint.
+    /// Verifies the whole chain: log signature, checkpoint, inclusion proof, entry, contents.
     ///
     /// # Errors
-    /// Those of [`Checkpoint::open`] and [`verify_inclusion`], or
-    /// [`LedgerError::CommitmentMismatch`].
+    /// Those of [`Checkpoint::open`] and [`ProofFile::verify_under`].
     pub fn verify(&self, log: &VerifierKey) -> Result<Verified, LedgerError> {
-        let Checkpoint { size, root, .. } = Checkpoint::open(&self.checkpoint, log)?;
-        verify_inclusion(
-            &self.entry.leaf_hash(),
-            self.index,
-            size,
-            &self.proof,
-            &root,
-        )?;
-        if let Some(opening) = &self.opening {
-            opening.verify(&self.entry)?;
-        }
-        let opening = self.opening.clone();
-        Ok(Verified {
+        self.verify_under(&Checkpoint::open(&self.checkpoint, log)?)
+    }
+
+    /// Verifies all but the signatures, against the file's checkpoint as somebody opened it who
+    /// also asks for witnesses, such as [`crate::TrustPolicy`].
+    ///
+    /// # Errors
+    /// Those of [`verify_inclusion`] and [`Gap::verify`], or [`LedgerError::CommitmentMismatch`].
+    pub fn verify_under(&self, checkpoint: &Checkpoint) -> Result<Verified, LedgerError> {
+        let Checkpoint { size, root, .. } = checkpoint;
+        let leaf = self.entry.leaf_hash();
+        verify_inclusion(&leaf, self.index, *size, &self.proof, root)?;
+        let mut verified = Verified {
             index: self.index,
-            size,
+            size: *size,
             entry: self.entry,
-            opening,
-        })
+            opening: None,
+            destruction: None,
+        };
+        match &self.contents {
+            Contents::Opening(opening) => {
+                opening.verify(&self.entry)?;
+                verified.opening = Some(opening.clone());
+            }
+            Contents::Gap(gap) => {
+                let destruction = gap.verify(&self.entry, self.index, *size, root)?;
+                verified.destruction = Some(destruction);
+            }
+            Contents::Withheld => {}
+        }
+        Ok(verified)
+    }
+}
+
+/// The entry of a file, and what the file says of its payload.
+fn split_extra(extra: &[u8]) -> Result<(Entry, Contents), LedgerError> {
+    let (labelled, extra) = match extra.strip_prefix(GAP_LABEL) {
+        Some(rest) => (true, rest),
+        None => (false, extra),
+    };
+    let malformed = LedgerError::ProofFileMalformed;
+    let (entry, rest) = extra.split_at_checked(ENTRY_BYTES).ok_or(malformed)?;
+    let contents = match (labelled, rest) {
+        (true, gap) => Contents::Gap(Gap::parse(gap)?),
+        (false, []) => Contents::Withheld,
+        (false, opening) => Contents::Opening(Opening::parse(opening)?),
+    };
+    Ok((Entry::parse(entry)?, contents))
+}
+
+/// What [`split_extra`] reads.
+fn join_extra(entry: &Entry, contents: &Contents) -> Vec<u8> {
+    let entry = entry.to_bytes();
+    match contents {
+        Contents::Withheld => entry.to_vec(),
+        Contents::Opening(opening) => [entry.as_slice(), &opening.to_bytes()].concat(),
+        Contents::Gap(gap) => [GAP_LABEL, &entry, &gap.to_bytes()].concat(),
     }
 }
 
 impl fmt::Display for ProofFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let opening = self
-            .opening
-            .as_ref()
-            .map(Opening::to_bytes)
-            .unwrap_or_default();
-        let extra = [self.entry.to_bytes().as_slice(), &opening].concat();
+        let extra = join_extra(&self.entry, &self.contents);
         writeln!(formatter, "{HEADER}")?;
         writeln!(formatter, "extra {}", BASE64_STANDARD.encode(extra))?;
         writeln!(formatter, "index {}", self.index)?;
@@ -151,6 +199,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::tests::log;
     use crate::cosignature::cosign;
+    use crate::gap::tests::Log;
     use crate::key::tests::{log_key, witness_key};
     use crate::merkle::tests::leaves;
     use crate::{Frontier, SignatureType, prove_inclusion};
@@ -179,7 +228,7 @@ mod tests {
         };
         ProofFile {
             entry,
-            opening: Some(opening),
+            contents: Contents::Opening(opening),
             index: 3,
             proof: prove_inclusion(3, 5, |_| Some(tiles[0].hashes.clone())).unwrap(),
             checkpoint: checkpoint.sign(&log_key()).unwrap(),
@@ -191,14 +240,17 @@ mod tests {
         let file = receipt().to_string();
         let read = ProofFile::parse(&file).unwrap();
         assert_eq!(read, receipt());
-        let ProofFile { entry, opening, .. } = receipt();
+        let Contents::Opening(opening) = receipt().contents else {
+            panic!("it is written so above");
+        };
         assert_eq!(
             read.verify(&log()),
             Ok(Verified {
                 index: 3,
                 size: 5,
-                entry,
-                opening
+                entry: receipt().entry,
+                opening: Some(opening),
+                destruction: None,
             })
         );
         let lines: Vec<_> = file.lines().collect();
@@ -238,9 +290,9 @@ mod tests {
     }
 
     #[test]
-    fn proof_holds_after_its_opening_is_destroyed() {
+    fn a_proof_holds_without_what_its_entry_commits_to() {
         let shredded = ProofFile {
-            opening: None,
+            contents: Contents::Withheld,
             ..receipt()
         };
         let read = ProofFile::parse(&shredded.to_string()).unwrap();
@@ -248,9 +300,40 @@ mod tests {
         assert_eq!(read.verify(&log()).unwrap().opening, None);
     }
 
+    /// The receipt of an entry that cannot be opened any more, for a place among the forgotten.
+    fn gap(log: &Log, place: u64) -> ProofFile {
+        let origin = log_key().name().to_owned();
+        let checkpoint = Checkpoint {
+            origin,
+            size: log.size(),
+            root: log.root(),
+        };
+        ProofFile {
+            entry: log.entries[1],
+            contents: Contents::Gap(log.gap(place)),
+            index: 1,
+            proof: log.proof(1),
+            checkpoint: checkpoint.sign(&log_key()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_lawful_gap_is_proved_by_its_own_destruction_and_no_other() {
+        let forgotten = Log::new();
+        let file = gap(&forgotten, 1).to_string();
+        let read = ProofFile::parse(&file).unwrap();
+        assert_eq!(read, gap(&forgotten, 1));
+        let verified = read.verify(&log()).unwrap();
+        let entries = verified.destruction.map(|it| it.entries);
+        assert_eq!((verified.opening, entries), (None, Some(3)));
+        let other = gap(&forgotten, 2).verify(&log());
+        assert_eq!(other, Err(LedgerError::GapMismatch));
+        assert!(file.len() < 2_000, "{} bytes", file.len());
+    }
+
     #[test]
     fn receipts_with_another_part_are_refused() {
-        let other_opening = Some(Opening {
+        let other_opening = Contents::Opening(Opening {
             blind: [7; 32],
             payload: b"other".to_vec(),
         });
@@ -261,7 +344,7 @@ mod tests {
         let cases = [
             (
                 ProofFile {
-                    opening: other_opening,
+                    contents: other_opening,
                     ..receipt()
                 },
                 LedgerError::CommitmentMismatch,

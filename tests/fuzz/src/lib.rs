@@ -1,0 +1,3 @@
+//! Every parser that reads what strangers send, and what must be true of whatever it makes of it.
+
+pub mod parsers;
