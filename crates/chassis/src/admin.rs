@@ -21,12 +21,13 @@ pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     ready: watch::Receiver<bool>,
+    waiting_for: watch::Receiver<String>,
 ) -> io::Result<()> {
     let routes = Router::new()
         .route("/metrics", get(metrics_text).with_state(metrics))
         // It answers, so it lives. A dead database is no reason to kill the process.
         .route("/livez", get(async || StatusCode::OK))
-        .route("/readyz", get(readiness).with_state(ready));
+        .route("/readyz", get(readiness).with_state((ready, waiting_for)));
     axum::serve(listener, routes).await
 }
 
@@ -37,9 +38,14 @@ async fn metrics_text(State(metrics): State<Metrics>) -> Response {
     }
 }
 
-async fn readiness(State(ready): State<watch::Receiver<bool>>) -> StatusCode {
+async fn readiness(
+    State((ready, waiting_for)): State<(watch::Receiver<bool>, watch::Receiver<String>)>,
+) -> Response {
     match *ready.borrow() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+        true => StatusCode::OK.into_response(),
+        false => {
+            let reason = format!("{}\n", *waiting_for.borrow());
+            (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use client::{TENANT_METADATA, TIME_METADATA};
 use http::{HeaderMap, Request};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::Code;
 
 use crate::{Caller, Callers, NotAllowed, Refusal, Tenant, connection::Peer, refuse};
@@ -16,7 +16,7 @@ pub(crate) const IN_FLIGHT_MAX: usize = 1_024;
 
 /// Admits the calls of one service.
 pub(crate) struct Admission {
-    callers: Callers,
+    callers: watch::Receiver<Callers>,
     permits: Arc<Semaphore>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum NotAdmitted {
 }
 
 impl Admission {
-    pub(crate) fn new(callers: Callers) -> Admission {
+    pub(crate) fn new(callers: watch::Receiver<Callers>) -> Admission {
         Admission {
             callers,
             permits: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
@@ -56,7 +56,7 @@ impl Admission {
         };
         let tenant = tenant(request.headers()).ok_or(NotAdmitted::TenantInvalid)?;
         let method = request.uri().path().trim_start_matches('/');
-        let caller = self.callers.admit(id, tenant, method);
+        let caller = self.callers.borrow().admit(id, tenant, method);
         let caller = caller.map_err(NotAdmitted::CallerNotAllowed)?;
         if !clocks_agree(request.headers(), now) {
             return Err(NotAdmitted::ClockSkew);
@@ -135,7 +135,8 @@ mod tests {
     }
 
     fn admission() -> Admission {
-        Admission::new(Callers::parse(TABLE).expect("the table is sound"))
+        let callers = Callers::parse(TABLE).expect("the table is sound");
+        Admission::new(watch::channel(callers).1)
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Committing together what waits together: one durable write answers many callers.
 
+use client::context::{self, CallContext};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::trace;
 
 /// A bounded queue with one worker. While the worker commits, whatever arrives waits and goes into
 /// the next commit: batches grow with the load and nobody waits for a timer.
@@ -23,6 +26,8 @@ pub enum BatchError {
 #[derive(Debug)]
 struct Waiting<T, R> {
     item: T,
+    /// What the commit serves, so that its statements are in the trace of a call.
+    call: Option<CallContext>,
     answer: oneshot::Sender<R>,
 }
 
@@ -53,7 +58,11 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     pub async fn submit(&self, item: T) -> Result<R, BatchError> {
         let (answer, answered) = oneshot::channel();
         self.queue
-            .try_send(Waiting { item, answer })
+            .try_send(Waiting {
+                item,
+                call: context::current(),
+                answer,
+            })
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => BatchError::Full,
                 mpsc::error::TrySendError::Closed(_) => BatchError::Stopped,
@@ -70,10 +79,22 @@ where
 {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, batch_max).await > 0 {
-        let (items, waiting): (Vec<T>, Vec<oneshot::Sender<R>>) =
-            batch.drain(..).map(|it| (it.item, it.answer)).unzip();
+        let (mut items, mut calls, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for it in batch.drain(..) {
+            items.push(it.item);
+            calls.extend(it.call);
+            waiting.push(it.answer);
+        }
+        let commit = commit(items);
         // A commit that panics takes its own batch with it, and no other one.
-        let Ok(answers) = tokio::spawn(commit(items)).await else {
+        let committed = match trace::shared(&calls) {
+            None => tokio::spawn(commit),
+            Some((context, span)) => tokio::spawn(async move {
+                let _until_it_is_done = span;
+                context::scope(context, commit).await
+            }),
+        };
+        let Ok(answers) = committed.await else {
             continue;
         };
         for (waiting, answer) in waiting.into_iter().zip(answers) {

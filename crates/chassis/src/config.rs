@@ -1,9 +1,22 @@
 //! What every process needs to know before it starts.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{
+    convert::Infallible,
+    fmt, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Context, ensure};
 
 /// The default of [`Config::grace_period_seconds`], shorter than the 30 s an orchestrator gives.
 pub const GRACE_PERIOD_SECONDS: u64 = 20;
+/// The default of [`Config::connection_age_seconds`].
+pub const CONNECTION_AGE_SECONDS: u64 = 3_600;
+/// The default of [`Config::database_connections`]; with four services and their keys still far
+/// below the server's default of 100.
+pub const CONNECTIONS_MAX: u32 = 8;
 
 /// The part of the configuration that every service has. Tracing is configured by the standard
 /// `OTEL_*` variables.
@@ -17,20 +30,25 @@ pub struct Config {
     /// Where health and metrics are served, in plaintext: nothing personal is among them.
     #[arg(long, env = "VOW_ADMIN_LISTEN", default_value = "0.0.0.0:9464")]
     pub admin_listen: SocketAddr,
-    /// The database: sqlite:///path/to/file.db or postgres://...
-    #[arg(long, env = "VOW_DATABASE_URL", hide_env_values = true)]
-    pub database_url: DatabaseUrl,
-    /// The database of the wrapped keys. By default a file beside the SQLite file, or the same
-    /// PostgreSQL database; one of its own can have shorter backups.
-    #[arg(long, env = "VOW_KEYS_DATABASE_URL", hide_env_values = true)]
-    pub keys_database_url: Option<DatabaseUrl>,
+    /// Where the service remembers.
+    #[command(flatten)]
+    pub databases: Databases,
+    /// Who brings the databases to this version: the process itself, or somebody else whom it waits
+    /// for, and then it needs no right to change a schema.
+    #[arg(long, env = "VOW_MIGRATIONS", value_enum, default_value_t = Migrations::Apply)]
+    pub migrations: Migrations,
+    /// How many connections to PostgreSQL a process may have, for each of its two sets of tables.
+    #[arg(long, env = "VOW_DATABASE_CONNECTIONS", default_value_t = CONNECTIONS_MAX,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub database_connections: u32,
     /// File of this process's certificate chain (PEM). Its URI name is the process's SPIFFE id.
     #[arg(long, env = "VOW_TLS_CERTIFICATE")]
     pub tls_certificate: PathBuf,
     /// File of the certificate's private key (PEM, PKCS#8).
     #[arg(long, env = "VOW_TLS_KEY")]
     pub tls_key: PathBuf,
-    /// File of the one authority whose certificates are believed (PEM).
+    /// File of the authorities whose certificates are believed (PEM): one, or two while one
+    /// replaces the other.
     #[arg(long, env = "VOW_TLS_AUTHORITY")]
     pub tls_authority: PathBuf,
     /// File of the table of callers (TOML): who may call what.
@@ -42,16 +60,79 @@ pub struct Config {
     /// How many seconds calls in progress may take to end when the process stops.
     #[arg(long, env = "VOW_GRACE_PERIOD_SECONDS", default_value_t = GRACE_PERIOD_SECONDS)]
     pub grace_period_seconds: u64,
+    /// How many seconds a process that is to stop goes on taking calls, while it already says that
+    /// it is not ready: so long may others take to learn that.
+    #[arg(long, env = "VOW_DRAIN_SECONDS", default_value_t = 0)]
+    pub drain_seconds: u64,
+    /// How many seconds a connection lives before its caller must make another: so long may callers
+    /// take to find new replicas, and a certificate that expired may go on.
+    #[arg(long, env = "VOW_CONNECTION_AGE_SECONDS", default_value_t = CONNECTION_AGE_SECONDS,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub connection_age_seconds: u64,
 }
 
-impl Config {
-    /// Where the wrapped keys are kept.
-    pub fn keys_database_url(&self) -> DatabaseUrl {
-        match &self.keys_database_url {
-            Some(url) => url.clone(),
-            None => self.database_url.for_keys(),
-        }
+/// The databases of one service.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
+pub struct Databases {
+    /// The database: sqlite:///path/to/file.db or postgres://...
+    #[arg(
+        long,
+        env = "VOW_DATABASE_URL",
+        hide_env_values = true,
+        required_unless_present = "database_url_file"
+    )]
+    pub database_url: Option<DatabaseUrl>,
+    /// A file that holds the database's URL, instead.
+    #[arg(long, env = "VOW_DATABASE_URL_FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
+    /// The database of the wrapped keys. By default a file beside the SQLite file, or the same
+    /// PostgreSQL database; one of its own can have shorter backups.
+    #[arg(long, env = "VOW_KEYS_DATABASE_URL", hide_env_values = true)]
+    pub keys_database_url: Option<DatabaseUrl>,
+    /// A file that holds the URL of the database of the wrapped keys, instead.
+    #[arg(
+        long,
+        env = "VOW_KEYS_DATABASE_URL_FILE",
+        conflicts_with = "keys_database_url"
+    )]
+    pub keys_database_url_file: Option<PathBuf>,
+}
+
+/// Who brings the databases to this version.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migrations {
+    /// The process itself, when it starts.
+    Apply,
+    /// Somebody else, and the process waits until it is done (PostgreSQL only).
+    Wait,
+}
+
+impl Databases {
+    /// Where the service's own tables are.
+    pub fn url(&self) -> anyhow::Result<DatabaseUrl> {
+        let url = given(&self.database_url, self.database_url_file.as_deref())?;
+        url.context("no database is named")
     }
+
+    /// Where the wrapped keys are.
+    pub fn keys_url(&self) -> anyhow::Result<DatabaseUrl> {
+        let url = given(
+            &self.keys_database_url,
+            self.keys_database_url_file.as_deref(),
+        )?;
+        url.map_or_else(|| Ok(self.url()?.for_keys()), Ok)
+    }
+}
+
+fn given(url: &Option<DatabaseUrl>, file: Option<&Path>) -> anyhow::Result<Option<DatabaseUrl>> {
+    let Some(file) = file else {
+        return Ok(url.clone());
+    };
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let text = text.trim();
+    ensure!(!text.is_empty(), "{} is empty", file.display());
+    Ok(Some(text.to_owned().into()))
 }
 
 /// The URL of a database. It may hold a password, so it does not print.
@@ -114,6 +195,26 @@ mod tests {
             ("postgres://host/consent", "postgres://host/consent"),
         ] {
             assert_eq!(DatabaseUrl(url.to_owned()).for_keys().expose(), keys);
+        }
+    }
+
+    #[test]
+    fn a_url_is_read_from_its_file() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("url");
+        let databases = Databases {
+            database_url_file: Some(file.clone()),
+            ..Databases::default()
+        };
+        assert!(databases.url().is_err(), "there is no file");
+        fs::write(&file, "\n").expect("it is written");
+        assert!(databases.url().is_err(), "there is nothing in it");
+        fs::write(&file, "postgres://host/consent\n").expect("it is written");
+        for url in [databases.url(), databases.keys_url()] {
+            assert_eq!(
+                url.expect("it is there").expose(),
+                "postgres://host/consent"
+            );
         }
     }
 

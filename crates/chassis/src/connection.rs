@@ -14,7 +14,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::peer::spiffe_id;
+use client::spiffe_id;
 
 /// The SPIFFE id at the other end of a connection, found in every request that comes over it.
 /// `None` when the certificate does not name exactly one.

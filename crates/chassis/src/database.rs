@@ -1,11 +1,18 @@
 //! A service's database: embedded SQLite or a PostgreSQL server, with the same guarantees on both.
 
+mod connections;
 mod failure;
 mod migration;
 mod postgres;
 mod sqlite;
+mod statement;
 
-use std::{fmt, fs::File, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    fs::File,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use client::Fresh;
 use sea_orm::{
@@ -16,10 +23,46 @@ use sea_orm::{
 pub use failure::{DatabaseError, DatabaseFailure, failure, is_lost_race, is_unavailable};
 pub use migration::Migration;
 
-use crate::DatabaseUrl;
+use crate::{CONNECTIONS_MAX, DatabaseUrl};
+
+pub(crate) use connections::Pools;
 
 /// How long to wait for a connection: a dead database must answer fast.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    /// Whether it is brought to the newest migration; on SQLite it always is.
+    pub(crate) migrates: bool,
+    /// How many connections there may be to PostgreSQL.
+    pub(crate) connections: u32,
+}
+
+impl Default for Opening {
+    fn default() -> Opening {
+        Opening {
+            migrates: true,
+            connections: CONNECTIONS_MAX,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    fn of(url: &DatabaseUrl) -> Result<Kind, DatabaseError> {
+        match url.expose().split_once(':') {
+            Some(("sqlite", _)) => Ok(Kind::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Ok(Kind::Postgres),
+            _ => Err(DatabaseError::Url),
+        }
+    }
+}
 
 /// An open, migrated database. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +75,8 @@ pub struct Database {
     expunging: Arc<Fresh<()>>,
     /// Held for life: only one process may have an SQLite file.
     _lock: Option<Arc<File>>,
+    /// Where waiting is counted, once somebody watches.
+    watched_by: Option<Pools>,
 }
 
 impl Database {
@@ -45,15 +90,91 @@ impl Database {
         migrations: &[Migration],
         table: &str,
     ) -> Result<Database, DatabaseError> {
-        let migrator = migration::migrator(migrations, table);
-        let url = url.expose();
-        if url.starts_with("sqlite:") {
-            sqlite::open(url, &migrator).await
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            postgres::open(url, &migrator).await
-        } else {
-            Err(DatabaseError::Url)
+        Database::open_with(url, migrations, table, Opening::default()).await
+    }
+
+    /// Opens a database as others left it, to read: it is neither made nor migrated, and on SQLite
+    /// nothing can be written. No other process may have the SQLite file.
+    pub async fn open_to_read(url: &DatabaseUrl) -> Result<Database, DatabaseError> {
+        match Kind::of(url)? {
+            Kind::Sqlite => sqlite::open_to_read(url.expose()).await,
+            Kind::Postgres => postgres::open(postgres::options(url.expose())?, 1).await,
         }
+    }
+
+    /// The same, in another way.
+    pub(crate) async fn open_with(
+        url: &DatabaseUrl,
+        migrations: &[Migration],
+        table: &str,
+        opening: Opening,
+    ) -> Result<Database, DatabaseError> {
+        let migrator = migration::migrator(migrations, table);
+        let mut database = match (Kind::of(url)?, opening.migrates) {
+            (Kind::Sqlite, _) => sqlite::open(url.expose(), &migrator).await?,
+            (Kind::Postgres, migrates) => {
+                let options = postgres::options(url.expose())?;
+                if migrates {
+                    postgres::migrate(&options, &migrator).await?;
+                }
+                postgres::open(options, opening.connections).await?
+            }
+        };
+        statement::trace(&mut database.reader);
+        statement::trace(&mut database.writer);
+        Ok(database)
+    }
+
+    /// How many of these migrations the database lacks.
+    pub(crate) async fn pending(
+        url: &DatabaseUrl,
+        migrations: &[Migration],
+        table: &str,
+    ) -> Result<usize, DatabaseError> {
+        let migrator = migration::migrator(migrations, table);
+        match Kind::of(url)? {
+            Kind::Sqlite => Err(DatabaseError::NobodyElse),
+            Kind::Postgres => {
+                let options = postgres::options(url.expose())?;
+                postgres::pending(&options, &migrator, table).await
+            }
+        }
+    }
+
+    /// Lets `role` do what a running service does with the tables, and nothing more. Of `expunged`
+    /// it must be able to drive out what was deleted.
+    pub(crate) async fn grant(
+        url: &DatabaseUrl,
+        role: &str,
+        expunged: &str,
+    ) -> Result<(), DatabaseError> {
+        match Kind::of(url)? {
+            Kind::Sqlite => Err(DatabaseError::NoRoles),
+            Kind::Postgres => {
+                let options = postgres::options(url.expose())?;
+                postgres::grant(&options, role, expunged).await
+            }
+        }
+    }
+
+    /// Whether [`Database::expunge`] of `table` does what it says: PostgreSQL only warns whoever
+    /// may not vacuum a table, and leaves what was deleted where it is.
+    pub(crate) async fn may_expunge(&self, table: &str) -> Result<bool, DbErr> {
+        match self.expunger.get_database_backend() {
+            DatabaseBackend::Postgres => postgres::may_vacuum(&self.reader, table).await,
+            _ => Ok(true),
+        }
+    }
+
+    /// Counts its connections, and how long they are waited for, from now on.
+    pub(crate) fn watched_by(mut self, pools: &Pools) -> Database {
+        pools.add(&self.reader);
+        // On PostgreSQL both are one pool.
+        if self.writer.get_database_backend() == DatabaseBackend::Sqlite {
+            pools.add(&self.writer);
+        }
+        self.watched_by = Some(pools.clone());
+        self
     }
 
     /// For reading outside of a transaction. On SQLite it cannot write.
@@ -69,7 +190,7 @@ impl Database {
     /// Begins a transaction that may write. On SQLite there is one at a time, so it never finds the
     /// file busy.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        begin(self.writer.clone(), None, None).await
+        self.begin_on(&self.writer, None, None).await
     }
 
     /// One unchanging view of the whole database. SQLite's transactions are that by themselves.
@@ -77,10 +198,25 @@ impl Database {
         match self.reader.get_database_backend() {
             DatabaseBackend::Postgres => {
                 let isolation = Some(IsolationLevel::RepeatableRead);
-                begin(self.reader.clone(), isolation, Some(AccessMode::ReadOnly)).await
+                let access = Some(AccessMode::ReadOnly);
+                self.begin_on(&self.reader, isolation, access).await
             }
-            _ => begin(self.reader.clone(), None, None).await,
+            _ => self.begin_on(&self.reader, None, None).await,
         }
+    }
+
+    async fn begin_on(
+        &self,
+        connection: &DatabaseConnection,
+        isolation: Option<IsolationLevel>,
+        access: Option<AccessMode>,
+    ) -> Result<DatabaseTransaction, DbErr> {
+        let began = Instant::now();
+        let begun = begin(connection.clone(), isolation, access).await;
+        if let Some(pools) = &self.watched_by {
+            pools.waits.observe(began.elapsed().as_secs_f64());
+        }
+        begun
     }
 
     /// Drives what was overwritten or deleted in `table` out of the files, as far as the database

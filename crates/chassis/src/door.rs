@@ -17,6 +17,7 @@ use client::{
 };
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout_at},
@@ -48,6 +49,8 @@ pub(crate) struct Door {
 /// What the door knows.
 pub(crate) struct Keeper {
     pub(crate) service: &'static str,
+    /// The full names of the gRPC services that answer behind it.
+    pub(crate) served: Vec<&'static str>,
     pub(crate) admission: Admission,
     pub(crate) tracing: Arc<Tracing>,
     pub(crate) metrics: Metrics,
@@ -92,7 +95,7 @@ impl Service<Request<Body>> for Door {
 impl Keeper {
     async fn pass(&self, request: Request<Body>, routes: Routes) -> Response<Body> {
         let started = Instant::now();
-        let method = Method::at(request.uri().path());
+        let method = Method::of(&self.served, request.uri().path());
         let span = self.tracing.call(method, request.headers());
         let deadline = deadline(method, request.headers(), started);
         let call = CallContext {
@@ -122,6 +125,7 @@ impl Keeper {
             Ok(admitted) => admitted,
             Err(refused) => return Status::from(refused.refusal(self.service)).into_http(),
         };
+        let place = Place::take(permit, &self.metrics);
         request.extensions_mut().insert(caller);
         let handled = unpanicked(routes.call(request));
         let handled = match deadline {
@@ -132,7 +136,7 @@ impl Keeper {
             },
         };
         match handled {
-            Some(Ok(response)) => response.map(|body| held(body, permit)),
+            Some(Ok(response)) => response.map(|body| held(body, place)),
             Some(Err(never)) => match never {},
             None => self.broken().into_http(),
         }
@@ -173,16 +177,40 @@ impl Drop for Observation<'_> {
     fn drop(&mut self) {
         let trace = self.span.context();
         self.metrics
+            .answered
             .observe(self.method, self.code, self.started.elapsed(), &trace);
         self.span.end(self.code);
     }
 }
 
-/// The body of an answer, which has its call's place among those in progress until it has been
-/// sent: a stream begins with its headers and is far from done.
-fn held(body: Body, permit: OwnedSemaphorePermit) -> Body {
+/// A call's place among those in progress.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    in_progress: Gauge,
+}
+
+impl Place {
+    fn take(permit: OwnedSemaphorePermit, metrics: &Metrics) -> Place {
+        let in_progress = metrics.in_progress.clone();
+        in_progress.inc();
+        Place {
+            _permit: permit,
+            in_progress,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.in_progress.dec();
+    }
+}
+
+/// The body of an answer, which has its call's place until it has been sent: a stream begins with
+/// its headers and is far from done.
+fn held(body: Body, place: Place) -> Body {
     Body::new(body.map_frame(move |frame| {
-        let _until_the_body_is_dropped = &permit;
+        let _until_the_body_is_dropped = &place;
         frame
     }))
 }
@@ -219,7 +247,7 @@ mod tests {
     use std::future::pending;
 
     use axum::Router;
-    use tokio::task::yield_now;
+    use tokio::{sync::watch, task::yield_now};
 
     use super::*;
     use crate::{Callers, admission::IN_FLIGHT_MAX, connection::Peer};
@@ -230,11 +258,14 @@ mod tests {
         let table = format!(
             "[[caller]]\nid = \"{SHOP}\"\nkind = \"workload\"\ntenants = [\"*\"]\nmethods = []"
         );
+        let metrics = Metrics::new();
+        let callers = Callers::parse(&table).expect("the table is sound");
         Keeper {
             service: "it",
-            admission: Admission::new(Callers::parse(&table).expect("the table is sound")),
-            tracing: Arc::new(Tracing::start("it").expect("no exporter is asked for")),
-            metrics: Metrics::new(),
+            served: vec!["grpc.health.v1.Health"],
+            admission: Admission::new(watch::channel(callers).1),
+            tracing: Arc::new(Tracing::start("it", &metrics).expect("no exporter is asked for")),
+            metrics,
         }
     }
 
@@ -259,8 +290,10 @@ mod tests {
         let routes = Router::new().fallback(async || "what is sent little by little");
         let response = keeper.pass(watch(), Routes::from(routes)).await;
         assert_eq!(admitted(), IN_FLIGHT_MAX - 1);
+        assert_eq!(keeper.metrics.in_progress.get(), 1);
         drop(response);
         assert_eq!(admitted(), IN_FLIGHT_MAX);
+        assert_eq!(keeper.metrics.in_progress.get(), 0);
     }
 
     #[tokio::test]
@@ -273,7 +306,8 @@ mod tests {
             () = yield_now() => {}
         }
         let metrics = keeper.metrics.text().expect("a string takes all");
-        let counted = "method=\"Watch\",code=\"CANCELLED\"} 1";
+        let counted = "rpc_method=\"grpc.health.v1.Health/Watch\",\
+                       rpc_response_status_code=\"CANCELLED\",error_type=\"\"} 1";
         assert!(metrics.contains(counted), "{metrics}");
     }
 
@@ -296,7 +330,7 @@ mod tests {
                 headers.insert(timeout::HEADER, header.parse().expect("a value"));
             }
             let limit = deadline(method, &headers, now).map(|it| (it - now).as_secs());
-            assert_eq!(limit, limit_seconds, "{} {header:?}", method.name);
+            assert_eq!(limit, limit_seconds, "{} {header:?}", method.full_name);
         }
     }
 

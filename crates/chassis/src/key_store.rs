@@ -1,11 +1,12 @@
 //! The wrapped keys of a service, in a database of their own: made, found, and destroyed for good.
 
+mod count;
 mod data_keys;
 mod tenant_key_ring;
 mod tenant_keys;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -14,13 +15,19 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 use vault::{BlindIndex, Key, KeySource, Owner, VaultError};
 
-use crate::{Database, DatabaseError, DatabaseUrl, Migration, Tenant, clock::now_ms, failure};
+use crate::{
+    Database, DatabaseError, DatabaseUrl, Migration, Tenant, clock::now_ms, database::Opening,
+    failure,
+};
 use tenant_key_ring::TenantKeyRing;
 
 /// Records the migrations of the keys, which may share a database with the service's own.
-const MIGRATIONS_TABLE: &str = "key_migrations";
+pub(crate) const MIGRATIONS_TABLE: &str = "key_migrations";
 
-const MIGRATIONS: &[Migration] = &[Migration {
+/// What a destroyed key is driven out of.
+pub(crate) const EXPUNGED_TABLE: &str = data_keys::TABLE;
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "keys",
     sql: include_str!("key_store/keys.sql"),
@@ -76,17 +83,47 @@ pub enum KeyError {
 }
 
 impl KeyStore {
-    /// Opens the store. `source` wraps the tenants' keys.
+    /// Opens the store. `source` wraps the tenants' keys; those that an earlier key-encryption key
+    /// wraps are wrapped again by the current one, so that the earlier may go.
     pub async fn open(
         url: &DatabaseUrl,
         source: Arc<dyn KeySource>,
     ) -> Result<KeyStore, DatabaseError> {
-        let database = Database::open(url, MIGRATIONS, MIGRATIONS_TABLE).await?;
-        Ok(KeyStore {
+        KeyStore::open_with(url, source, Opening::default()).await
+    }
+
+    /// The same, in another way.
+    pub(crate) async fn open_with(
+        url: &DatabaseUrl,
+        source: Arc<dyn KeySource>,
+        opening: Opening,
+    ) -> Result<KeyStore, DatabaseError> {
+        let database = Database::open_with(url, MIGRATIONS, MIGRATIONS_TABLE, opening).await?;
+        let store = KeyStore {
             database,
             source,
             rings: Arc::default(),
-        })
+        };
+        store.rewrap().await;
+        Ok(store)
+    }
+
+    /// What fails here still opens with the earlier key, and is tried again at the next start.
+    async fn rewrap(&self) {
+        let rows = tenant_keys::all(self.database.read()).await;
+        for row in rows.map_err(unavailable).unwrap_or_default() {
+            let wrapped = tenant_key_ring::rewrap(self.source.as_ref(), &row);
+            if let Ok(Some(wrapped)) = wrapped.map_err(unreadable) {
+                let database = self.database.write();
+                let replaced = tenant_keys::replace_wrapped(database, &row, wrapped).await;
+                let _ = replaced.map_err(unavailable);
+            }
+        }
+    }
+
+    /// Whether a key that is destroyed leaves the files of the database.
+    pub(crate) async fn may_expunge(&self) -> Result<bool, DbErr> {
+        self.database.may_expunge(data_keys::TABLE).await
     }
 
     /// The tenants that have keys.
@@ -116,9 +153,9 @@ impl KeyStore {
     pub async fn key(&self, tenant: &Tenant, owner: &Owner) -> Result<StoredKey, KeyError> {
         let rows = data_keys::find(self.database.read(), tenant.as_str(), &[*owner]).await;
         let rows = rows.map_err(unavailable)?;
-        match rows.iter().any(|it| it.is_of(owner)) {
-            true => answer(self.ring(tenant).await?.as_ref(), &rows, owner),
-            false => Err(KeyError::Missing),
+        match rows.iter().find(|it| it.name() == data_keys::name(owner)) {
+            Some(row) => answer(self.ring(tenant).await?.as_ref(), row, owner),
+            None => Err(KeyError::Missing),
         }
     }
 
@@ -138,8 +175,9 @@ impl KeyStore {
         let ring = self.ring(tenant).await?;
         let rows = data_keys::find(self.database.read(), tenant.as_str(), owners).await;
         let mut rows = rows.map_err(unavailable)?;
-        let has_row = |owner: &&Owner| rows.iter().any(|it| it.is_of(owner));
-        let missing: Vec<Owner> = owners.iter().filter(|it| !has_row(it)).copied().collect();
+        let known: HashSet<_> = rows.iter().map(data_keys::Model::name).collect();
+        let is_missing = |it: &&Owner| !known.contains(&data_keys::name(it));
+        let missing: Vec<Owner> = owners.iter().filter(is_missing).copied().collect();
         if !missing.is_empty() {
             let now = now_ms();
             let made = missing.iter().map(|it| ring.generate(it, now)).collect();
@@ -149,7 +187,12 @@ impl KeyStore {
             let found = data_keys::find(self.database.read(), tenant.as_str(), &missing).await;
             rows.extend(found.map_err(unavailable)?);
         }
-        Ok(owners.iter().map(|it| answer(&ring, &rows, it)).collect())
+        let rows: HashMap<_, _> = rows.iter().map(|it| (it.name(), it)).collect();
+        let answer = |owner: &Owner| match rows.get(&data_keys::name(owner)) {
+            Some(row) => answer(&ring, row, owner),
+            None => Err(KeyError::Unavailable),
+        };
+        Ok(owners.iter().map(answer).collect())
     }
 
     /// Those of the owners that have a key now, in few statements.
@@ -248,16 +291,12 @@ impl fmt::Debug for KeyStore {
     }
 }
 
-/// What is answered for an owner, of whom there should be a row.
+/// What is answered for an owner who has this row.
 fn answer(
     ring: &TenantKeyRing,
-    rows: &[data_keys::Model],
+    row: &data_keys::Model,
     owner: &Owner,
 ) -> Result<StoredKey, KeyError> {
-    let row = rows
-        .iter()
-        .find(|it| it.is_of(owner))
-        .ok_or(KeyError::Unavailable)?;
     match (&row.wrapped, row.key_id, row.destroyed_at) {
         (Some(wrapped), Some(id), None) => {
             let key = ring.unwrap(owner, wrapped).map_err(unreadable)?;

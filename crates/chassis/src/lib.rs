@@ -16,8 +16,9 @@ mod door;
 mod key_store;
 mod method;
 mod metrics;
-mod peer;
 mod process;
+mod public_port;
+mod reload;
 pub mod requests;
 mod status;
 mod stop;
@@ -30,14 +31,18 @@ mod trace;
 pub use batch::{BatchError, Batcher};
 pub use callers::{Caller, CallerKind, Callers, CallersError, NotAllowed};
 pub use client::clock::{self, now_ms, now_seconds};
-pub use config::{Config, DatabaseUrl, GRACE_PERIOD_SECONDS};
+pub use config::{
+    CONNECTION_AGE_SECONDS, CONNECTIONS_MAX, Config, DatabaseUrl, Databases, GRACE_PERIOD_SECONDS,
+    Migrations,
+};
 pub use database::{
     Database, DatabaseError, DatabaseFailure, Migration, failure, is_lost_race, is_unavailable,
 };
 pub use door::caller;
 pub use key_store::{DestroyedKey, KeyError, KeyStore, StoredKey};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, VaultMetrics};
 pub use process::{Process, migrate};
+pub use public_port::{PublicConnection, PublicPort};
 pub use requests::{RequestError, RequestKey, remember, replay};
 pub use status::{Refusal, refuse};
 pub use stop::Stop;

@@ -10,25 +10,34 @@ use prost_types::FileDescriptorSet;
 pub(crate) struct Method {
     /// The service's full name.
     pub(crate) service: String,
-    /// The method's own name.
-    pub(crate) name: String,
+    /// The service's full name and the method's own, with a stroke in between.
+    pub(crate) full_name: String,
     /// Whether either side streams, so that a call lasts as long as its caller likes.
     pub(crate) streaming: bool,
 }
 
 impl Method {
-    /// The method at a path, `/package.Service/Method`. What does not exist is called `unknown`:
-    /// names that a caller made up reach neither the metrics nor a span.
+    /// The method at a path, `/package.Service/Method`. What does not exist is called `_OTHER`, as
+    /// OpenTelemetry has it: names that a caller made up reach neither the metrics nor a span.
     pub(crate) fn at(path: &str) -> &'static Method {
         path.strip_prefix('/')
             .and_then(|it| METHODS.get(it))
-            .unwrap_or(&UNKNOWN)
+            .unwrap_or(&OTHER)
+    }
+
+    /// The method at a path, if it is of one of the services that answer here.
+    pub(crate) fn of(services: &[&str], path: &str) -> &'static Method {
+        let method = Method::at(path);
+        match services.contains(&method.service.as_str()) {
+            true => method,
+            false => &OTHER,
+        }
     }
 }
 
-static UNKNOWN: LazyLock<Method> = LazyLock::new(|| Method {
-    service: "unknown".to_owned(),
-    name: "unknown".to_owned(),
+static OTHER: LazyLock<Method> = LazyLock::new(|| Method {
+    service: String::new(),
+    full_name: "_OTHER".to_owned(),
     streaming: false,
 });
 
@@ -51,7 +60,7 @@ fn methods(descriptors: &[u8]) -> Vec<(String, Method)> {
                 let path = format!("{service_name}/{}", method.name());
                 let method = Method {
                     service: service_name.clone(),
-                    name: method.name().to_owned(),
+                    full_name: path.clone(),
                     streaming: method.client_streaming() || method.server_streaming(),
                 };
                 methods.push((path, method));
@@ -68,20 +77,46 @@ mod tests {
     #[test]
     fn methods_are_known_by_their_paths() {
         for (path, name, streaming) in [
-            ("/vow.consent.v1.ConsentService/Check", "Check", false),
-            ("/vow.consent.v1.ConsentService/Watch", "Watch", true),
-            ("/grpc.health.v1.Health/Check", "Check", false),
-            ("/grpc.health.v1.Health/Watch", "Watch", true),
-            ("vow.consent.v1.ConsentService/Check", "unknown", false),
-            ("/vow.consent.v1.ConsentService/Canary", "unknown", false),
-            ("/", "unknown", false),
+            (
+                "/vow.consent.v1.ConsentService/Check",
+                "vow.consent.v1.ConsentService/Check",
+                false,
+            ),
+            (
+                "/vow.consent.v1.ConsentService/Watch",
+                "vow.consent.v1.ConsentService/Watch",
+                true,
+            ),
+            (
+                "/grpc.health.v1.Health/Check",
+                "grpc.health.v1.Health/Check",
+                false,
+            ),
+            (
+                "/grpc.health.v1.Health/Watch",
+                "grpc.health.v1.Health/Watch",
+                true,
+            ),
+            ("vow.consent.v1.ConsentService/Check", "_OTHER", false),
+            ("/vow.consent.v1.ConsentService/Canary", "_OTHER", false),
+            ("/", "_OTHER", false),
         ] {
             let method = Method::at(path);
-            assert_eq!(
-                (method.name.as_str(), method.streaming),
-                (name, streaming),
-                "{path}"
-            );
+            let found = (method.full_name.as_str(), method.streaming);
+            assert_eq!(found, (name, streaming), "{path}");
         }
+    }
+
+    #[test]
+    fn a_method_of_another_service_has_no_name_here() {
+        let check = "/vow.consent.v1.ConsentService/Check";
+        for (services, name) in [
+            (["vow.consent.v1.ConsentService"].as_slice(), &check[1..]),
+            (&["vow.identity.v1.IdentityService"], "_OTHER"),
+            (&[], "_OTHER"),
+        ] {
+            assert_eq!(Method::of(services, check).full_name, name);
+        }
+        assert_eq!(Method::of(&[""], "/canary").full_name, "_OTHER");
     }
 }

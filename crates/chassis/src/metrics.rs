@@ -1,68 +1,120 @@
-//! What is counted: calls by method and code, and what a service adds. Nothing personal.
+//! What is counted: what every process has, and what a service adds. Nothing personal.
+
+mod calls;
+mod keys;
+mod process;
+mod reading;
+mod vault;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use opentelemetry::trace::SpanContext;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, exemplar::HistogramWithExemplars, family::Family},
+    metrics::{MetricType, counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::{Metric, Registry},
 };
 use tonic::Code;
 
-use crate::method::Method;
+use crate::{database::Pools, method::Method};
 
-/// In seconds, from a decision in memory to the longest call.
-const BUCKETS: [f64; 14] = [
-    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
-];
+pub(crate) use calls::Calls;
+pub(crate) use keys::{KeyCount, ages};
+use reading::Reading;
+pub use vault::VaultMetrics;
 
-/// The metrics of one service. Cheap to clone.
+/// The metrics of one service. Cheap to clone; clones count together.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    calls: Family<CallLabels, Counter>,
-    durations: Family<MethodLabels, HistogramWithExemplars<TraceLabel>>,
+    pub(crate) answered: Calls,
+    made: Calls,
+    pub(crate) in_progress: Gauge,
+    pub(crate) migrations_pending: Gauge,
+    pub(crate) databases: Pools,
+    certificates: Family<Certificate, Gauge>,
+    keys: keys::Keys,
+    spans: Family<Outcome, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabels {
-    service: &'static str,
-    method: &'static str,
-    code: &'static str,
+struct Certificate {
+    certificate: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct MethodLabels {
-    service: &'static str,
-    method: &'static str,
-}
-
-/// Links a slow call on a dashboard to its trace.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TraceLabel {
-    trace_id: String,
+struct Outcome {
+    outcome: &'static str,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Metrics {
         let metrics = Metrics {
             registry: Arc::default(),
-            calls: Family::default(),
-            durations: Family::new_with_constructor(|| {
-                HistogramWithExemplars::new(BUCKETS.into_iter())
-            }),
+            answered: Calls::new(),
+            made: Calls::new(),
+            in_progress: Gauge::default(),
+            migrations_pending: Gauge::default(),
+            databases: Pools::new(),
+            certificates: Family::default(),
+            keys: Family::default(),
+            spans: Family::default(),
         };
-        metrics.register("rpc_server_calls", "Calls answered", metrics.calls.clone());
         metrics.register(
-            "rpc_server_duration_seconds",
+            "rpc_server_call_duration_seconds",
             "Time until a call was answered; of a stream, until it began",
-            metrics.durations.clone(),
+            metrics.answered.durations(),
         );
+        metrics.register(
+            "rpc_client_call_duration_seconds",
+            "Time until a call to another service was answered; of a stream, until it began",
+            metrics.made.durations(),
+        );
+        metrics.register(
+            "vow_calls_in_progress",
+            "Calls that are being answered, streams among them",
+            metrics.in_progress.clone(),
+        );
+        metrics.register(
+            "vow_build",
+            "The version of the program",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        metrics.register(
+            "vow_certificate_expiry_timestamp_seconds",
+            "When the certificate ends, in Unix time: this process's own, or the authority's",
+            metrics.certificates.clone(),
+        );
+        metrics.register(
+            "vow_schema_migrations_pending",
+            "Migrations that the databases lack and this process waits for",
+            metrics.migrations_pending.clone(),
+        );
+        metrics.register(
+            "vow_database_wait_seconds",
+            "Time until a transaction began: waiting for a connection, and its BEGIN",
+            metrics.databases.waits.clone(),
+        );
+        let databases = Box::new(metrics.databases.clone());
+        metrics.registry().register_collector(databases);
+        metrics.register(
+            "vow_keys",
+            "Wrapped keys by age, and by the key-encryption key that they open with",
+            metrics.keys.clone(),
+        );
+        metrics.register(
+            "vow_spans_exported",
+            "Spans of traces, by whether the collector took them",
+            metrics.spans.clone(),
+        );
+        for outcome in ["sent", "failed"] {
+            let _ = metrics.spans.get_or_create(&Outcome { outcome });
+        }
+        process::register(&metrics);
         metrics
     }
 
@@ -72,28 +124,49 @@ impl Metrics {
         self.registry().register(name, help, metric);
     }
 
-    pub(crate) fn observe(
+    /// Adds a gauge that is looked up whenever somebody asks for it.
+    pub fn read(
         &self,
-        method: &'static Method,
-        code: Code,
-        duration: Duration,
-        trace: &SpanContext,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
-        let (service, method) = (method.service.as_str(), method.name.as_str());
-        self.calls
-            .get_or_create(&CallLabels {
-                service,
-                method,
-                code: code_name(code),
-            })
-            .inc();
-        let exemplar = trace.is_sampled().then(|| TraceLabel {
-            trace_id: trace.trace_id().to_string(),
-        });
-        let histogram = self
-            .durations
-            .get_or_create(&MethodLabels { service, method });
-        histogram.observe(duration.as_secs_f64(), exemplar, None);
+        self.read_as(MetricType::Gauge, name, help, move || Some(read()));
+    }
+
+    fn read_as(
+        &self,
+        kind: MetricType,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Option<f64> + Send + Sync + 'static,
+    ) {
+        let reading = Reading {
+            name,
+            help,
+            kind,
+            read,
+        };
+        self.registry().register_collector(Box::new(reading));
+    }
+
+    /// Shows when the certificates of this process end, in Unix seconds.
+    pub(crate) fn certificates_end(&self, own: i64, authority: i64) {
+        for (certificate, at) in [("own", own), ("authority", authority)] {
+            self.certificates
+                .get_or_create(&Certificate { certificate })
+                .set(at);
+        }
+    }
+
+    /// Counts spans that left, or did not.
+    pub(crate) fn spans_exported(&self, count: usize, sent: bool) {
+        let outcome = match sent {
+            true => "sent",
+            false => "failed",
+        };
+        let counter = self.spans.get_or_create(&Outcome { outcome });
+        counter.inc_by(count as u64);
     }
 
     /// All of it as OpenMetrics text.
@@ -103,8 +176,14 @@ impl Metrics {
         Ok(text)
     }
 
-    fn registry(&self) -> std::sync::MutexGuard<'_, Registry> {
+    fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl client::Observer for Metrics {
+    fn observe(&self, path: &str, code: Code, duration: Duration, trace: &SpanContext) {
+        self.made.observe(Method::at(path), code, duration, trace);
     }
 }
 
@@ -114,50 +193,85 @@ impl fmt::Debug for Metrics {
     }
 }
 
-fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
+
     use super::*;
 
-    #[test]
-    fn calls_are_counted_by_method_and_code() {
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn text_after(path: &str, code: Code, span: &SpanContext) -> String {
         let metrics = Metrics::new();
-        let check = Method::at("/vow.consent.v1.ConsentService/Check");
-        let millisecond = Duration::from_millis(1);
-        metrics.observe(check, Code::Ok, millisecond, &SpanContext::NONE);
-        metrics.observe(check, Code::Ok, millisecond, &SpanContext::NONE);
-        metrics.observe(
-            Method::at("/canary/canary"),
-            Code::Unimplemented,
-            millisecond,
-            &SpanContext::NONE,
+        metrics
+            .answered
+            .observe(Method::at(path), code, MILLISECOND, span);
+        metrics.text().expect("a string takes all")
+    }
+
+    #[test]
+    fn calls_are_counted_by_method_and_status() {
+        let check = "/vow.consent.v1.ConsentService/Check";
+        for (path, code, labels) in [
+            (
+                check,
+                Code::PermissionDenied,
+                "rpc_method=\"vow.consent.v1.ConsentService/Check\",\
+                 rpc_response_status_code=\"PERMISSION_DENIED\",error_type=\"\"",
+            ),
+            (
+                check,
+                Code::Unavailable,
+                "rpc_method=\"vow.consent.v1.ConsentService/Check\",\
+                 rpc_response_status_code=\"UNAVAILABLE\",error_type=\"UNAVAILABLE\"",
+            ),
+            (
+                "/canary/canary",
+                Code::Unimplemented,
+                "rpc_method=\"_OTHER\",\
+                 rpc_response_status_code=\"UNIMPLEMENTED\",error_type=\"UNIMPLEMENTED\"",
+            ),
+        ] {
+            let text = text_after(path, code, &SpanContext::NONE);
+            let counted = format!(
+                "rpc_server_call_duration_seconds_count{{rpc_system_name=\"grpc\",{labels}}} 1\n"
+            );
+            assert!(text.contains(&counted), "{text}");
+            assert!(text.ends_with("# EOF\n"));
+            assert!(!text.contains("canary") && !text.contains("# {trace_id"));
+        }
+    }
+
+    #[test]
+    fn a_sampled_call_leads_to_its_trace() {
+        let span = SpanContext::new(
+            TraceId::from(1),
+            SpanId::from(2),
+            TraceFlags::SAMPLED,
+            false,
+            TraceState::NONE,
         );
+        let text = text_after("/vow.consent.v1.ConsentService/Check", Code::Ok, &span);
+        let exemplar = "# {trace_id=\"00000000000000000000000000000001\",\
+                        span_id=\"0000000000000002\"} 0.001";
+        assert!(text.contains(exemplar), "{text}");
+    }
+
+    #[test]
+    fn keys_that_are_no_more_are_no_longer_shown() {
+        let metrics = Metrics::new();
+        let count = |key: &str, count| KeyCount {
+            age: "day",
+            key_encryption_key: key.to_owned(),
+            count,
+        };
+        metrics.keys_are(&[count("1", 7)]);
+        metrics.keys_are(&[count("2", 3), count("2", 4)]);
         let text = metrics.text().expect("a string takes all");
-        let counted = "rpc_server_calls_total{service=\"vow.consent.v1.ConsentService\",\
-                       method=\"Check\",code=\"OK\"} 2";
-        assert!(text.contains(counted), "{text}");
-        assert!(text.ends_with("# EOF\n"));
-        assert!(!text.contains("canary"));
+        assert!(
+            text.contains("vow_keys{age=\"day\",key_encryption_key=\"2\"} 7\n"),
+            "{text}"
+        );
+        assert!(!text.contains("key_encryption_key=\"1\""));
     }
 }

@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, anyhow};
-use client::Material;
-use rustls::ServerConfig;
+use anyhow::{Context, anyhow, bail, ensure};
+use client::{ConnectError, Connection};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -27,10 +26,14 @@ use tower::layer::layer_fn;
 use vault::FileKeySource;
 
 use crate::{
-    Callers, Config, Database, KeyStore, Migration, Stop, admin,
+    Config, Database, DatabaseError, DatabaseUrl, Databases, KeyStore, Migration, Migrations, Stop,
+    admin,
     admission::Admission,
+    database::Opening,
     door::{Door, Keeper, LIMIT_MAX},
+    key_store,
     metrics::Metrics,
+    reload::{Current, Reload},
     tasks::Tasks,
     tls,
     trace::Tracing,
@@ -38,13 +41,17 @@ use crate::{
 
 /// Records the migrations of a service's own tables.
 const MIGRATIONS_TABLE: &str = "migrations";
+/// The gRPC services that every process has.
+const OF_EVERY_PROCESS: [&str; 2] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+];
 /// Calls that one connection may have in progress.
 const STREAMS_MAX: u32 = 256;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection lives. Its certificates are looked at only when it begins, so this is how
-/// long one that has expired may still be used.
-const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
+/// How often a process looks whether somebody else has migrated its database.
+const SCHEMA_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the calls of an old connection may take to end: as long as any call may. A stream is
 /// cut off, and its caller follows on from where it was.
 const CONNECTION_GRACE: Duration = LIMIT_MAX;
@@ -55,16 +62,19 @@ const BACKGROUND_GRACE: Duration = Duration::from_secs(5);
 pub struct Process {
     service: &'static str,
     config: Config,
-    material: Material,
-    tls: Arc<ServerConfig>,
-    callers: Callers,
+    current: Current,
     listener: TcpListener,
     admin_address: SocketAddr,
-    /// Ends when it is dropped.
-    _admin: JoinSet<io::Result<()>>,
+    /// What goes on from the first moment; it ends when it is dropped.
+    _beside: JoinSet<io::Result<()>>,
     metrics: Metrics,
+    /// The request to stop.
+    asked: Stop,
+    /// What follows it after the time to drain: until then everything goes on.
     stop: Stop,
     ready: watch::Sender<bool>,
+    /// What it is not ready for yet, in words.
+    waiting_for: watch::Sender<String>,
     tasks: Tasks,
 }
 
@@ -73,35 +83,36 @@ impl Process {
     /// up may take long, and whoever watches must see that the process lives. Needs a running tokio
     /// runtime.
     pub fn open(service: &'static str, config: Config, stop: Stop) -> anyhow::Result<Process> {
-        let material = Material::read(
-            &config.tls_certificate,
-            &config.tls_key,
-            &config.tls_authority,
-        )?;
-        let callers = Callers::read(&config.callers).with_context(|| named(&config.callers))?;
-        let tls = tls::server_config(&material).context("reading the TLS material")?;
         let (metrics, ready) = (Metrics::new(), watch::Sender::new(false));
+        let (reload, current) = Reload::start(&config, &metrics)?;
+        show(&metrics, &ready);
         let listener = bind(config.listen)?;
         let admin_listener = nonblocking(bind(config.admin_listen)?)?;
         let admin_address = admin_listener.local_addr()?;
-        let mut admin = JoinSet::new();
-        admin.spawn(admin::serve(
+        let waiting_for = watch::Sender::new("starting".to_owned());
+        let (asked, stop) = (stop, Stop::new());
+        let drain = Duration::from_secs(config.drain_seconds);
+        let mut beside = JoinSet::new();
+        beside.spawn(admin::serve(
             admin_listener,
             metrics.clone(),
             ready.subscribe(),
+            waiting_for.subscribe(),
         ));
+        beside.spawn(reload.run());
+        beside.spawn(drained(asked.clone(), drain, ready.clone(), stop.clone()));
         Ok(Process {
             service,
             listener,
             admin_address,
-            _admin: admin,
+            _beside: beside,
             config,
-            material,
-            tls,
-            callers,
+            current,
             metrics,
+            asked,
             stop,
             ready,
+            waiting_for,
             tasks: Tasks::default(),
         })
     }
@@ -116,9 +127,11 @@ impl Process {
         Ok(self.admin_address)
     }
 
-    /// What this process proves itself to others with.
-    pub fn material(&self) -> &Material {
-        &self.material
+    /// A connection to the service at an address as of [`client::connect`], whose calls are counted
+    /// and whose certificates are those of the moment.
+    pub fn connect(&self, address: &str) -> Result<Connection, ConnectError> {
+        let connection = client::connect_with(address, self.current.material.clone())?;
+        Ok(connection.observed(Arc::new(self.metrics.clone())))
     }
 
     /// What this process counts.
@@ -126,7 +139,7 @@ impl Process {
         &self.metrics
     }
 
-    /// The request to stop that this process obeys.
+    /// When everything in this process is to end: after a request to stop, and the time to drain.
     pub fn stop(&self) -> Stop {
         self.stop.clone()
     }
@@ -136,14 +149,105 @@ impl Process {
         self.ready.subscribe()
     }
 
-    /// Opens and migrates the service's database.
+    /// Opens the service's database, migrated.
     pub async fn database(&self, migrations: &[Migration]) -> anyhow::Result<Database> {
-        open_database(&self.config, migrations).await
+        let url = self.config.databases.url()?;
+        self.wait_for(&url, migrations, MIGRATIONS_TABLE).await?;
+        let open = || Database::open_with(&url, migrations, MIGRATIONS_TABLE, self.opening());
+        let database = self.opened(open).await.context("opening the database")?;
+        Ok(database.watched_by(&self.metrics.databases))
     }
 
     /// Opens the service's keys.
     pub async fn key_store(&self) -> anyhow::Result<KeyStore> {
-        open_key_store(&self.config).await
+        let path = &self.config.key_encryption_keys;
+        let source = FileKeySource::read(path).with_context(|| named(path))?;
+        let url = self.config.databases.keys_url()?;
+        self.wait_for(&url, key_store::MIGRATIONS, key_store::MIGRATIONS_TABLE)
+            .await?;
+        let source = Arc::new(source);
+        let open = || KeyStore::open_with(&url, source.clone(), self.opening());
+        let keys = self.opened(open).await.context("opening the keys")?;
+        ensure!(
+            keys.may_expunge().await.context("opening the keys")?,
+            "a key that is destroyed would stay in the database: its role may not vacuum the table \
+             of keys, which `vow migrate --runtime-role` allows it"
+        );
+        let keys = keys.watched_by(&self.metrics.databases);
+        let counting = keys.clone().count(self.metrics.clone(), self.stop());
+        self.spawn("counting keys", counting);
+        Ok(keys)
+    }
+
+    /// Waits until somebody else has brought the tables to this version, where that is configured.
+    async fn wait_for(
+        &self,
+        url: &DatabaseUrl,
+        migrations: &[Migration],
+        table: &str,
+    ) -> anyhow::Result<()> {
+        if self.config.migrations == Migrations::Apply {
+            return Ok(());
+        }
+        loop {
+            let pending = Database::pending(url, migrations, table).await;
+            let reason = match pending {
+                Ok(0) => break,
+                Ok(pending) => {
+                    self.metrics.migrations_pending.set(pending as i64);
+                    anyhow!("{pending} migrations of the table {table} are pending")
+                }
+                Err(error @ DatabaseError::Connect(_)) => error.into(),
+                Err(error) => return Err(error).context("reading which migrations are applied"),
+            };
+            self.wait(reason).await?;
+        }
+        self.metrics.migrations_pending.set(0);
+        self.waiting_for.send_replace("starting".to_owned());
+        Ok(())
+    }
+
+    /// Opens a database. A process that waits for its schema waits as well for a database that does
+    /// not answer.
+    async fn opened<T, Answer>(&self, open: impl Fn() -> Answer) -> anyhow::Result<T>
+    where
+        Answer: Future<Output = Result<T, DatabaseError>>,
+    {
+        loop {
+            match open().await {
+                Err(error @ DatabaseError::Connect(_))
+                    if self.config.migrations == Migrations::Wait =>
+                {
+                    self.wait(error.into()).await?;
+                }
+                opened => return Ok(opened?),
+            }
+        }
+    }
+
+    /// Says what is waited for, once, and waits a little. Why a database does not answer is for the
+    /// log alone.
+    async fn wait(&self, reason: anyhow::Error) -> anyhow::Result<()> {
+        let words = reason.to_string();
+        self.waiting_for.send_if_modified(|it| {
+            let changed = *it != words;
+            if changed {
+                tracing::info!("waiting: {reason:#}");
+                *it = words;
+            }
+            changed
+        });
+        tokio::select! {
+            () = sleep(SCHEMA_INTERVAL) => Ok(()),
+            () = self.stop.requested() => bail!("stopped before the database was open"),
+        }
+    }
+
+    fn opening(&self) -> Opening {
+        Opening {
+            migrates: self.config.migrations == Migrations::Apply,
+            connections: self.config.database_connections,
+        }
     }
 
     /// Starts background work. When it fails or panics the process stops, with that failure: a
@@ -156,26 +260,30 @@ impl Process {
         self.tasks.spawn(name, work);
     }
 
-    /// Answers calls until the process is asked to stop; then health says so, the port closes, and
-    /// calls in progress have the grace period to end. Streams must end by themselves when the
-    /// process stops. `services` are the full names that health reports.
+    /// Answers calls until the process is asked to stop; then health says so, and after the time to
+    /// drain the port closes and calls in progress have the grace period to end. Streams must end by
+    /// themselves when the process stops. `services` are the full names that health reports.
     pub async fn serve(self, routes: Routes, services: &[&'static str]) -> anyhow::Result<()> {
         let Process {
             service,
+            asked,
             stop,
             ready,
             metrics,
+            current,
             ..
         } = self;
+        let age = Duration::from_secs(self.config.connection_age_seconds);
         let grace = Duration::from_secs(self.config.grace_period_seconds);
-        let tracing = Arc::new(Tracing::start(service).context("starting traces")?);
+        let tracing = Arc::new(Tracing::start(service, &metrics).context("starting traces")?);
         let tasks = tokio::spawn(self.tasks.supervise(stop.clone()));
 
         let (health, health_service) = health_reporter();
         report(&health, services, ServingStatus::Serving).await;
         let keeper = Arc::new(Keeper {
             service,
-            admission: Admission::new(self.callers),
+            served: services.iter().copied().chain(OF_EVERY_PROCESS).collect(),
+            admission: Admission::new(current.callers),
             tracing: tracing.clone(),
             metrics,
         });
@@ -183,7 +291,8 @@ impl Process {
             .max_concurrent_streams(STREAMS_MAX)
             .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
-            .max_connection_age(CONNECTION_AGE_MAX)
+            // Replicas that started together do not send their callers away together.
+            .max_connection_age(client::jittered(age))
             .max_connection_age_grace(CONNECTION_GRACE)
             .layer(layer_fn(move |routes| Door::new(routes, keeper.clone())))
             .add_routes(
@@ -191,11 +300,17 @@ impl Process {
                     .add_service(health_service)
                     .add_service(reflection()?),
             );
-        let connections = tls::accept(nonblocking(self.listener)?, self.tls);
+        let connections = tls::accept(nonblocking(self.listener)?, current.tls);
         let stopping = async {
+            tokio::select! {
+                () = asked.requested() => {}
+                // Something broke.
+                () = stop.requested() => {}
+            }
+            report(&health, services, ServingStatus::NotServing).await;
             stop.requested().await;
             ready.send_replace(false);
-            report(&health, services, ServingStatus::NotServing).await;
+            end_watches(health, services).await;
         };
         let serving =
             server.serve_with_incoming_shutdown(ReceiverStream::new(connections), stopping);
@@ -219,24 +334,55 @@ impl Process {
     }
 }
 
-/// Brings a service's databases to this version and serves nothing.
-pub async fn migrate(config: &Config, migrations: &[Migration]) -> anyhow::Result<()> {
-    open_database(config, migrations).await?;
-    open_key_store(config).await?;
+/// Brings a service's databases to this version and serves nothing. `runtime_role` gets the rights
+/// that the running service needs.
+pub async fn migrate(
+    databases: &Databases,
+    migrations: &[Migration],
+    runtime_role: Option<&str>,
+) -> anyhow::Result<()> {
+    let (own, keys) = (databases.url()?, databases.keys_url()?);
+    for (url, migrations, table) in [
+        (&own, migrations, MIGRATIONS_TABLE),
+        (&keys, key_store::MIGRATIONS, key_store::MIGRATIONS_TABLE),
+    ] {
+        let opened = Database::open(url, migrations, table).await;
+        opened.context("opening the database")?.close().await?;
+    }
+    let Some(role) = runtime_role else {
+        return Ok(());
+    };
+    for url in [&own, &keys] {
+        let granted = Database::grant(url, role, key_store::EXPUNGED_TABLE).await;
+        granted.with_context(|| format!("giving the role {role} its rights"))?;
+    }
     Ok(())
 }
 
-async fn open_database(config: &Config, migrations: &[Migration]) -> anyhow::Result<Database> {
-    let database = Database::open(&config.database_url, migrations, MIGRATIONS_TABLE);
-    database.await.context("opening the database")
+/// Shows what is known of a process before it serves.
+fn show(metrics: &Metrics, ready: &watch::Sender<bool>) {
+    let ready = ready.subscribe();
+    metrics.read(
+        "vow_ready",
+        "Whether calls are answered: 1, or 0",
+        move || f64::from(u8::from(*ready.borrow())),
+    );
 }
 
-async fn open_key_store(config: &Config) -> anyhow::Result<KeyStore> {
-    let path = &config.key_encryption_keys;
-    let source = FileKeySource::read(path).with_context(|| named(path))?;
-    let url = config.keys_database_url();
-    let keys = KeyStore::open(&url, Arc::new(source));
-    keys.await.context("opening the keys")
+/// Passes the request to stop on, after the time to drain if anybody is served. Nothing else may take
+/// readiness back before it, or nobody would seem to be served.
+async fn drained(
+    asked: Stop,
+    drain: Duration,
+    ready: watch::Sender<bool>,
+    stop: Stop,
+) -> io::Result<()> {
+    asked.requested().await;
+    if ready.send_replace(false) {
+        sleep(drain).await;
+    }
+    stop.request();
+    Ok(())
 }
 
 impl fmt::Debug for Process {
@@ -249,6 +395,13 @@ async fn report(health: &HealthReporter, services: &[&'static str], status: Serv
     // The empty name is the process as a whole.
     for service in services.iter().copied().chain([""]) {
         health.set_service_status(service, status).await;
+    }
+}
+
+/// Whoever watches the health of a process that stops would hold its connection until the grace period ends.
+async fn end_watches(mut health: HealthReporter, services: &[&'static str]) {
+    for service in services.iter().copied().chain([""]) {
+        health.clear_service_status(service).await;
     }
 }
 

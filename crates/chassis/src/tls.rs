@@ -2,19 +2,24 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use client::Material;
+use client::{Material, MaterialError};
 use rustls::{
-    RootCertStore, ServerConfig,
+    CertificateError::BadEncoding,
+    ServerConfig,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer,
+        pem::{Error::NoItemsFound, PemObject},
+    },
     server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::connection::Connection;
 
@@ -27,36 +32,41 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Why the material does not make a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
+    #[error(transparent)]
+    Material(#[from] MaterialError),
     #[error("the certificate, key or authority is not PEM")]
     Pem(#[source] rustls::pki_types::pem::Error),
     #[error("the authority is not usable")]
-    Authority(#[source] rustls::server::VerifierBuilderError),
+    Authority(#[from] rustls::server::VerifierBuilderError),
     #[error("the certificate and its key are not usable")]
-    Certificate(#[source] rustls::Error),
+    Certificate(#[from] rustls::Error),
 }
 
 /// The server's side of every handshake.
 pub(crate) fn server_config(material: &Material) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut authority = RootCertStore::empty();
-    for certificate in certificates(&material.authority_pem)? {
-        authority.add(certificate).map_err(TlsError::Certificate)?;
-    }
-    let verifier = WebPkiClientVerifier::builder_with_provider(authority.into(), provider.clone())
-        .build()
-        .map_err(TlsError::Authority)?;
-    let key = PrivateKeyDer::from_pem_slice(&material.key_pem).map_err(TlsError::Pem)?;
+    let authorities = Arc::new(material.authorities()?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(authorities, provider.clone());
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(TlsError::Certificate)?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates(&material.certificate_pem)?, key)
-        .map_err(TlsError::Certificate)?;
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(verifier.build()?)
+        .with_single_cert(material.chain()?, material.key()?)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     // A resumed session would not look at the certificate again, which may have expired since.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+/// When the first of these certificates ends, in Unix seconds.
+pub(crate) fn end(pem: &[u8]) -> Result<i64, TlsError> {
+    let mut ends = Vec::new();
+    for certificate in certificates(pem)? {
+        let parsed = X509Certificate::from_der(&certificate);
+        let (_, parsed) = parsed.map_err(|_| TlsError::Certificate(BadEncoding.into()))?;
+        ends.push(parsed.validity().not_after.timestamp());
+    }
+    ends.into_iter().min().ok_or(TlsError::Pem(NoItemsFound))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -70,7 +80,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 /// again, and a stranger who holds a place loses it after [`HANDSHAKE_TIMEOUT`].
 pub(crate) fn accept(
     listener: TcpListener,
-    config: Arc<ServerConfig>,
+    config: watch::Receiver<Arc<ServerConfig>>,
 ) -> mpsc::Receiver<io::Result<Connection>> {
     let (accepted, connections) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -83,7 +93,7 @@ pub(crate) fn accept(
             let Ok(permit) = handshakes.clone().try_acquire_owned() else {
                 continue;
             };
-            let (accepted, config) = (accepted.clone(), config.clone());
+            let (accepted, config) = (accepted.clone(), config.borrow().clone());
             tokio::spawn(async move {
                 if let Some(connection) = handshake(stream, config).await {
                     // The receiver has gone when the process stops.

@@ -2,21 +2,22 @@
 
 use std::{env, sync::Arc, time::Duration};
 
-use client::traceparent;
+use client::{code, context::CallContext, traceparent};
 use http::HeaderMap;
 use opentelemetry::{
     Context, KeyValue,
     global::{BoxedSpan, BoxedTracer},
-    trace::{Span, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
+    trace::{Link, Span, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
 };
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{
     Resource,
-    trace::{Sampler, SdkTracerProvider},
+    error::OTelSdkResult,
+    trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter as Export},
 };
 use tonic::Code;
 
-use crate::method::Method;
+use crate::{method::Method, metrics::Metrics};
 
 /// How long the last spans may take to leave when the process stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -43,19 +44,26 @@ pub(crate) enum CallSpan {
 
 impl Tracing {
     /// Reads the standard `OTEL_*` variables. Needs a running tokio runtime.
-    pub(crate) fn start(service: &'static str) -> anyhow::Result<Tracing> {
+    pub(crate) fn start(service: &'static str, metrics: &Metrics) -> anyhow::Result<Tracing> {
         let exporter = match ENDPOINTS.iter().any(|it| env::var_os(it).is_some()) {
             true => Some(SpanExporter::builder().with_tonic().build()?),
             false => None,
         };
-        Ok(Tracing::new(service, exporter))
+        Ok(Tracing::new(service, exporter, metrics))
     }
 
-    fn new(service: &'static str, exporter: Option<SpanExporter>) -> Tracing {
-        let resource = Resource::builder().with_service_name(service).build();
+    fn new(service: &'static str, exporter: Option<SpanExporter>, metrics: &Metrics) -> Tracing {
+        let resource = Resource::builder()
+            .with_service_name(service)
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .build();
         let builder = SdkTracerProvider::builder().with_resource(resource);
         let provider = match exporter {
-            Some(exporter) => builder.with_batch_exporter(exporter).build(),
+            Some(exporter) => {
+                let metrics = metrics.clone();
+                let exporter = Counted { exporter, metrics };
+                builder.with_batch_exporter(exporter).build()
+            }
             None => builder.with_sampler(Sampler::AlwaysOff).build(),
         };
         let tracer = Arc::new(BoxedTracer::new(Box::new(provider.tracer("vow"))));
@@ -72,14 +80,13 @@ impl Tracing {
             Some(callers) => Context::new().with_remote_span_context(callers),
             None => Context::new(),
         };
-        let (service, name) = (method.service.as_str(), method.name.as_str());
+        let name = method.full_name.as_str();
         let span = self
             .tracer
-            .span_builder(format!("{service}/{name}"))
+            .span_builder(name)
             .with_kind(SpanKind::Server)
             .with_attributes([
-                KeyValue::new("rpc.system", "grpc"),
-                KeyValue::new("rpc.service", service),
+                KeyValue::new("rpc.system.name", "grpc"),
                 KeyValue::new("rpc.method", name),
             ]);
         CallSpan::Own(self.tracer.build_with_context(span, &parent))
@@ -111,25 +118,63 @@ impl CallSpan {
         let CallSpan::Own(span) = self else {
             return;
         };
-        span.set_attribute(KeyValue::new("rpc.grpc.status_code", code as i64));
-        if is_our_fault(code) {
+        let status = code::name(code);
+        span.set_attribute(KeyValue::new("rpc.response.status_code", status));
+        if code::is_servers_fault(code) {
+            span.set_attribute(KeyValue::new("error.type", status));
             span.set_status(Status::error(""));
         }
         span.end();
     }
 }
 
-/// What OpenTelemetry's conventions for RPC count as an error of the server.
-fn is_our_fault(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unknown
-            | Code::DeadlineExceeded
-            | Code::Unimplemented
-            | Code::Internal
-            | Code::Unavailable
-            | Code::DataLoss
-    )
+/// The span of work that is done for several calls at once, and the context to do it in: a part of
+/// the first call that is sampled, with links to the others. It ends when it is dropped.
+pub(crate) fn shared(calls: &[CallContext]) -> Option<(CallContext, BoxedSpan)> {
+    let mut sampled = calls.iter().filter(|it| it.span.is_sampled());
+    let first = sampled.next()?;
+    let links = sampled.map(|it| Link::with_context(it.span.clone()));
+    let builder = first
+        .tracer
+        .span_builder("commit")
+        .with_links(links.collect());
+    let parent = Context::new().with_remote_span_context(first.span.clone());
+    let span = first.tracer.build_with_context(builder, &parent);
+    let context = CallContext {
+        // Others wait for it too.
+        deadline: None,
+        span: span.span_context().clone(),
+        tracer: first.tracer.clone(),
+    };
+    Some((context, span))
+}
+
+/// An exporter whose success is counted.
+#[derive(Debug)]
+struct Counted {
+    exporter: SpanExporter,
+    metrics: Metrics,
+}
+
+impl Export for Counted {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let count = batch.len();
+        let exported = self.exporter.export(batch).await;
+        self.metrics.spans_exported(count, exported.is_ok());
+        exported
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +235,9 @@ mod tests {
             .with_tonic()
             .with_endpoint(endpoint)
             .build();
-        let tracing = Tracing::new("consent", Some(exporter.expect("an endpoint")));
+        let metrics = Metrics::new();
+        let exporter = exporter.expect("an endpoint");
+        let tracing = Tracing::new("consent", Some(exporter), &metrics);
 
         let check = Method::at("/vow.consent.v1.ConsentService/Check");
         tracing.call(check, &headers("00")).end(Code::Ok);
@@ -211,11 +258,14 @@ mod tests {
         assert_eq!(span.name, "vow.consent.v1.ConsentService/Check");
         assert_eq!(hexadecimal(&span.trace_id), TRACE);
         assert_eq!(hexadecimal(&span.parent_span_id), "00f067aa0ba902b7");
+        let metrics = metrics.text().expect("a string takes all");
+        let sent = "vow_spans_exported_total{outcome=\"sent\"} 1\n";
+        assert!(metrics.contains(sent), "{metrics}");
     }
 
     #[tokio::test]
     async fn without_a_collector_calls_still_have_trace_ids() {
-        let tracing = Tracing::new("consent", None);
+        let tracing = Tracing::new("consent", None, &Metrics::new());
         let check = Method::at("/vow.consent.v1.ConsentService/Check");
         for (headers, trace_id) in [
             (headers("00"), Some(TRACE.to_owned())),

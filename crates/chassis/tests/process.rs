@@ -2,7 +2,7 @@
 
 use std::{fs, io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use chassis::{Config, Process, Stop, Tenant};
+use chassis::{Config, Databases, Migrations, Process, Stop, Tenant};
 use client::{Connection, Material};
 use proto::consent::{CheckRequest, WatchRequest, consent_service_client::ConsentServiceClient};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
@@ -29,7 +29,7 @@ struct Authority {
 
 /// A running process with nothing in it but what every process has.
 struct Running {
-    _folder: TempDir,
+    folder: TempDir,
     authority: Authority,
     address: SocketAddr,
     admin_address: SocketAddr,
@@ -70,6 +70,11 @@ impl Authority {
 
 impl Running {
     async fn start() -> Running {
+        Running::start_draining(0).await
+    }
+
+    /// A process that goes on taking calls for so long when it is to stop.
+    async fn start_draining(drain_seconds: u64) -> Running {
         let folder = TempDir::new().expect("a folder");
         let authority = Authority::new();
         let own = authority.material(Some("spiffe://vow.local/workload/consent"), &authority);
@@ -87,14 +92,22 @@ impl Running {
         let config = Config {
             listen: any_port,
             admin_listen: any_port,
-            database_url: format!("sqlite://{}", folder.path().join("it.db").display()).into(),
-            keys_database_url: None,
+            databases: Databases {
+                database_url: Some(
+                    format!("sqlite://{}", folder.path().join("it.db").display()).into(),
+                ),
+                ..Databases::default()
+            },
+            migrations: Migrations::Apply,
+            database_connections: 8,
             tls_certificate: write("certificate.pem", &own.certificate_pem),
             tls_key: write("certificate.key", &own.key_pem),
             tls_authority: write("ca.pem", &own.authority_pem),
             callers: write("callers.toml", callers.as_bytes()),
             key_encryption_keys: write("keys", FileKeySource::line(&wrapping).expose()),
             grace_period_seconds: 20,
+            drain_seconds,
+            connection_age_seconds: 3_600,
         };
         let stop = Stop::new();
         let process = Process::open("consent", config, stop.clone()).expect("the material is good");
@@ -109,7 +122,7 @@ impl Running {
         let served = tokio::spawn(run(process));
         ready.wait_for(|it| *it).await.expect("the process runs");
         Running {
-            _folder: folder,
+            folder,
             authority,
             address,
             admin_address,
@@ -183,13 +196,17 @@ async fn a_known_peer_is_answered_and_counted() {
     );
 
     let metrics = running.admin("/metrics").await;
-    let counted = "rpc_server_calls_total{service=\"grpc.health.v1.Health\",method=\"Check\",\
-                   code=\"OK\"} 2";
-    assert!(metrics.contains(counted), "{metrics}");
-    assert!(
-        metrics.contains("method=\"Check\",code=\"UNIMPLEMENTED\"} 1"),
-        "{metrics}"
-    );
+    for counted in [
+        "rpc_server_call_duration_seconds_count{rpc_system_name=\"grpc\",\
+         rpc_method=\"grpc.health.v1.Health/Check\",rpc_response_status_code=\"OK\",error_type=\"\"} 2",
+        "rpc_method=\"vow.consent.v1.ConsentService/Check\",\
+         rpc_response_status_code=\"UNIMPLEMENTED\",error_type=\"UNIMPLEMENTED\"} 1",
+        "vow_ready 1.0",
+        "vow_schema_migrations_pending 0",
+        "vow_database_connections{state=\"idle\"}",
+    ] {
+        assert!(metrics.contains(counted), "{counted} in {metrics}");
+    }
     for path in ["/livez", "/readyz"] {
         assert!(
             running.admin(path).await.starts_with("HTTP/1.1 200"),
@@ -347,4 +364,57 @@ async fn a_stopped_process_ends_and_leaves_its_port() {
         .expect("no panic")
         .expect("it ends well");
     assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_process_that_drains_answers_all_and_says_that_it_is_not_ready() {
+    let running = Running::start_draining(2).await;
+    let mut health = HealthClient::new(running.shop());
+    health.check(health_of("")).await.expect("it answers");
+    running.stop.request();
+    let mut told = 0;
+    let drained = tokio::time::timeout(Duration::from_millis(1_500), async {
+        loop {
+            let status = health.check(health_of(SERVICE)).await;
+            let status = status.expect("it answers until it is over").into_inner();
+            told += u32::from(status.status() == ServingStatus::NotServing);
+            // A newcomer too: not all have heard of it yet.
+            let newcomer = HealthClient::new(running.shop()).check(health_of("")).await;
+            newcomer.expect("it answers until it is over");
+        }
+    });
+    drained.await.expect_err("it goes on answering");
+    assert!(told > 0, "it said that it is to stop");
+    assert!(running.admin("/readyz").await.starts_with("HTTP/1.1 503"));
+    assert!(running.admin("/livez").await.starts_with("HTTP/1.1 200"));
+    let served = tokio::time::timeout(Duration::from_secs(15), running.served).await;
+    let served = served.expect("in time").expect("no panic");
+    served.expect("it ends well");
+    assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_changed_table_of_callers_is_used_and_a_broken_one_is_not() {
+    let running = Running::start().await;
+    let table = running.folder.path().join("callers.toml");
+    let sound = fs::read_to_string(&table).expect("it was written");
+    let other = "spiffe://vow.local/workload/other";
+    let material = running.authority.material(Some(other), &running.authority);
+    let mut health = HealthClient::new(running.connect(&material));
+    let mut admitted_after = async |text: &str, wanted: bool| {
+        fs::write(&table, text).expect("it can be written");
+        for _ in 0..150 {
+            if health.check(health_of("")).await.is_ok() == wanted {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        false
+    };
+    assert!(admitted_after(&sound.replace(SHOP, other), true).await);
+    assert!(
+        !admitted_after("nonsense", false).await,
+        "the last sound one goes on"
+    );
+    assert!(admitted_after(&sound, false).await);
 }

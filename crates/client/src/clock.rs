@@ -2,9 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// The time of day.
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Milliseconds since 1970.
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now()
+    let since = now()
         .duration_since(UNIX_EPOCH)
         .expect("the clock is after 1970");
     i64::try_from(since.as_millis()).expect("milliseconds fit for 200 million years")

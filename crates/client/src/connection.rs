@@ -1,24 +1,28 @@
 //! A connection to another service, which sends deadline, clock and trace with each call.
 
 use std::{
+    convert::Infallible,
+    fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Request, Response};
-use opentelemetry::trace::{SpanContext, TraceFlags};
-use tokio::time::{Instant, timeout_at};
-use tonic::{
-    Status,
-    body::Body,
-    transport::{Channel, Error},
+use http::{
+    HeaderMap, HeaderValue, Request, Response, Uri,
+    uri::{Authority, Parts, Scheme},
 };
+use opentelemetry::trace::{SpanContext, TraceFlags};
+use tokio::time::Instant;
+use tonic::body::Body;
 use tower::Service;
 
 use crate::{
+    balancer::Balancer,
     clock::now_ms,
     context::{self, CallContext},
+    observer::{Observation, Observer},
     request::TIME_METADATA,
     span::ClientSpan,
     timeout, traceparent,
@@ -27,25 +31,51 @@ use crate::{
 /// How long a call may take when nothing else limits it.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
-/// A connection that is made at the first call and made again when it is lost. Cheap to clone.
-#[derive(Clone, Debug)]
+/// A way to all the replicas of a service, whose connections are made and made again as they come
+/// and go. Cheap to clone; the last clone ends them.
+#[derive(Clone)]
 pub struct Connection {
-    channel: Channel,
+    authority: Authority,
+    balancer: Arc<Balancer>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Connection {
-    pub(crate) fn new(channel: Channel) -> Connection {
-        Connection { channel }
+    pub(crate) fn new(authority: Authority, balancer: Balancer) -> Connection {
+        Connection {
+            authority,
+            balancer: Arc::new(balancer),
+            observer: None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn balancer(&self) -> &Arc<Balancer> {
+        &self.balancer
+    }
+
+    /// The same connection, whose every call `observer` is told of.
+    pub fn observed(self, observer: Arc<dyn Observer>) -> Connection {
+        Connection {
+            observer: Some(observer),
+            ..self
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Connection(..)")
     }
 }
 
 impl Service<Request<Body>> for Connection {
     type Response = Response<Body>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.channel.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
@@ -57,21 +87,19 @@ impl Service<Request<Body>> for Connection {
             Some(span) => Some(span.context()),
             None => context.as_ref().and_then(unsampled),
         };
+        let observation =
+            Observation::start(self.observer.clone(), request.uri().clone(), trace.clone());
         let limit = limit(timeout::of(request.headers()), context::remaining());
         annotate(request.headers_mut(), limit, trace);
         let deadline = Instant::now() + limit;
-        let answer = self.channel.call(request);
+        *request.uri_mut() = at(&self.authority, request.uri());
+        let balancer = self.balancer.clone();
         Box::pin(async move {
-            let response = match timeout_at(deadline, answer).await {
-                Ok(Ok(response)) => response,
-                // The channel keeps the same limit, and would call it a cancellation.
-                Ok(Err(_)) if Instant::now() >= deadline => too_late(),
-                Ok(Err(_)) => unreachable_peer(),
-                Err(_) => too_late(),
-            };
+            let response = balancer.send(request, deadline).await;
             if let Some(span) = span {
                 span.end(&response);
             }
+            observation.end(&response);
             Ok(response)
         })
     }
@@ -109,14 +137,13 @@ fn annotate(headers: &mut HeaderMap, limit: Duration, trace: Option<SpanContext>
     }
 }
 
-fn too_late() -> Response<Body> {
-    Status::deadline_exceeded("the peer did not answer in time").into_http()
-}
-
-/// However a connection fails, refused, reset or turned away at the handshake: for the caller the
-/// peer is not there. The transport would call some of these unknown.
-fn unreachable_peer() -> Response<Body> {
-    Status::unavailable("the peer cannot be reached").into_http()
+/// A client knows only the path.
+fn at(authority: &Authority, uri: &Uri) -> Uri {
+    let mut parts = Parts::default();
+    parts.scheme = Some(Scheme::HTTPS);
+    parts.authority = Some(authority.clone());
+    parts.path_and_query = uri.path_and_query().cloned();
+    Uri::from_parts(parts).expect("a call has a path")
 }
 
 #[cfg(test)]

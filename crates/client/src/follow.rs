@@ -55,6 +55,12 @@ impl Follow {
         // A grant from ahead of consent was issued in a past that a restored backup undid.
         Some(granted_at <= newest && view.admits(subject, granted_at))
     }
+
+    /// The last revision that this view, or the one before it, was told.
+    pub(crate) fn told(&self) -> u64 {
+        let view = self.view.borrow();
+        view.reached.unwrap_or(view.told)
+    }
 }
 
 impl Drop for Follow {
@@ -108,7 +114,15 @@ async fn receive(
             None => break Ok(()),
         }
     };
-    (view.send_replace(View::default()).reached.is_some(), ended)
+    let mut followed = false;
+    view.send_modify(|it| {
+        followed = it.reached.is_some();
+        *it = View {
+            told: it.reached.unwrap_or(it.told),
+            ..View::default()
+        };
+    });
+    (followed, ended)
 }
 
 /// What one stream told: the revision reached, and every restriction that a living grant may be older than.
@@ -116,6 +130,8 @@ async fn receive(
 struct View {
     /// `None` until the stream has said where it begins.
     reached: Option<u64>,
+    /// What the stream before had reached. Only a figure: no grant is judged by it.
+    told: u64,
     /// Changes up to here were skipped, so that nothing is known of them: older grants are refused.
     floor: u64,
     restricted: HashMap<Uuid, u64>,

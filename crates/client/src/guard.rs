@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,14 +13,16 @@ use grant::{Expect, Grant, GrantError, KeyBundle, Scope};
 use proto::{
     consent::{GetRevisionRequest, consent_service_client::ConsentServiceClient},
     disclosure_audit::{
-        RecordRequest, RecordResponse,
+        DisclosureContext, LegalBasis, RecordRequest, RecordResponse,
         disclosure_audit_service_client::DisclosureAuditServiceClient,
     },
 };
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use crate::{Connection, follow::Follow, fresh::Fresh, parse_id, reason, request, retry};
+use crate::{
+    Connection, clock::now_ms, follow::Follow, fresh::Fresh, parse_id, reason, request, retry,
+};
 
 /// How long a call waits to learn the newest revision and to see everything up to it.
 const FRESHNESS_WAIT: Duration = Duration::from_secs(2);
@@ -32,11 +37,23 @@ pub struct Guard {
     consent: Connection,
     log: Connection,
     tenants: Mutex<HashMap<String, Arc<TenantView>>>,
+    read_at: AtomicI64,
 }
 
 struct TenantView {
     newest: Fresh<u64>,
+    /// The newest revision as consent last said it.
+    known: AtomicU64,
     follow: Follow,
+}
+
+/// How far a vault has followed consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Following {
+    /// When consent last said its newest revision, in Unix milliseconds; 0 when it never did.
+    pub read_at: i64,
+    /// Revisions that are known to exist and are not applied yet: the most of any tenant.
+    pub behind: u64,
 }
 
 /// Why nothing may be opened. It names no person and repeats nothing the caller sent.
@@ -101,7 +118,21 @@ impl Guard {
             consent,
             log,
             tenants: Mutex::default(),
+            read_at: AtomicI64::new(0),
         })
+    }
+
+    /// How far it has followed, for those who watch.
+    pub fn following(&self) -> Following {
+        let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = |it: &Arc<TenantView>| {
+            let known = it.known.load(Ordering::Relaxed);
+            known.saturating_sub(it.follow.told())
+        };
+        Following {
+            read_at: self.read_at.load(Ordering::Relaxed),
+            behind: tenants.values().map(behind).max().unwrap_or(0),
+        }
     }
 
     /// The grant of a token, if it holds for this caller and tenant now and nothing restricting
@@ -129,6 +160,7 @@ impl Guard {
         let view = self.tenant_view(tenant);
         let stands = timeout(FRESHNESS_WAIT, async {
             let newest = view.newest.read(self.newest_revision(tenant)).await?;
+            view.known.store(newest, Ordering::Relaxed);
             view.follow
                 .admits(newest, subject, grant.revision)
                 .await
@@ -168,6 +200,7 @@ impl Guard {
         }
         let view = Arc::new(TenantView {
             newest: Fresh::new(),
+            known: AtomicU64::new(0),
             follow: Follow::start(self.consent.clone(), tenant.to_owned()),
         });
         tenants.insert(tenant.to_owned(), view.clone());
@@ -178,9 +211,22 @@ impl Guard {
         ConsentServiceClient::new(self.consent.clone())
             .get_revision(request(tenant, GetRevisionRequest {}))
             .await
-            .map(|answer| answer.into_inner().revision)
+            .map(|answer| {
+                self.read_at.store(now_ms(), Ordering::Relaxed);
+                answer.into_inner().revision
+            })
             .map_err(|status| refusal(&status))
     }
+}
+
+/// What a grant tells of a release beside what leaves, for whom and why; `None` when nothing.
+pub fn release_context(grant: &Grant) -> Option<DisclosureContext> {
+    let name = format!("LEGAL_BASIS_{}", grant.basis.as_deref()?);
+    let legal_basis = LegalBasis::from_str_name(&name)?.into();
+    Some(DisclosureContext {
+        legal_basis,
+        ..DisclosureContext::default()
+    })
 }
 
 /// A durable entry has an id and a time. An answer without them is some other server's.

@@ -1,29 +1,42 @@
 //! What an internal service depends on: connections, calls, and the local view of consent.
 
+mod address;
+mod again;
+mod balancer;
 mod clients;
 pub mod clock;
+pub mod code;
 mod connect;
 mod connection;
 pub mod context;
+mod dial;
 mod follow;
 mod fresh;
 mod guard;
 mod id;
+mod material;
+mod observer;
 mod refusal;
 mod replay;
 mod request;
+mod resolve;
 mod retry;
 mod span;
+mod spiffe;
 pub mod timeout;
+mod tls;
 pub mod traceparent;
 
 pub use clients::{Addresses, Clients};
-pub use connect::{ConnectError, Material, connect};
+pub use connect::{ConnectError, connect, connect_with};
 pub use connection::Connection;
 pub use fresh::Fresh;
-pub use guard::{Guard, GuardError};
+pub use guard::{Following, Guard, GuardError, release_context};
 pub use id::parse_id;
+pub use material::{Material, MaterialError};
+pub use observer::Observer;
 pub use refusal::{error_info, reason};
 pub use replay::{DestroyedKey, DestroyedKeys, KeyOwner, destroyed_keys_once_known};
 pub use request::{TENANT_METADATA, TIME_METADATA, request};
-pub use retry::retry;
+pub use retry::{jittered, retry};
+pub use spiffe::spiffe_id;

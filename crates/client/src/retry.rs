@@ -27,7 +27,7 @@ where
     for _ in 1..attempts {
         match call().await {
             Err(status) if matches!(status.code(), Code::Unavailable | Code::Aborted) => {
-                let pause = backoff.mul_f64(0.5 + random_fraction() / 2.0);
+                let pause = jittered(backoff);
                 if context::remaining().is_some_and(|remaining| remaining <= pause) {
                     return Err(status);
                 }
@@ -38,6 +38,11 @@ where
         }
     }
     call().await
+}
+
+/// From half of a pause up to all of it.
+pub fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + random_fraction() / 2.0)
 }
 
 /// From 0 up to 1. A hasher's random seed is enough for jitter and needs no dependency.

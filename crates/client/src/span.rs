@@ -6,8 +6,9 @@ use opentelemetry::{
     global::BoxedSpan,
     trace::{Span, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
 };
+use tonic::Code;
 
-use crate::context::CallContext;
+use crate::{code, context::CallContext, observer};
 
 pub(crate) struct ClientSpan(BoxedSpan);
 
@@ -17,16 +18,15 @@ impl ClientSpan {
         if !context.span.is_sampled() {
             return None;
         }
-        let (service, method) = path.trim_start_matches('/').split_once('/')?;
+        let method = path.trim_start_matches('/').to_owned();
         let parent = Context::new().with_remote_span_context(context.span.clone());
         let tracer = context.tracer.as_ref();
         let span = tracer
-            .span_builder(format!("{service}/{method}"))
+            .span_builder(method.clone())
             .with_kind(SpanKind::Client)
             .with_attributes([
-                KeyValue::new("rpc.system", "grpc"),
-                KeyValue::new("rpc.service", service.to_owned()),
-                KeyValue::new("rpc.method", method.to_owned()),
+                KeyValue::new("rpc.system.name", "grpc"),
+                KeyValue::new("rpc.method", method),
             ]);
         Some(ClientSpan(tracer.build_with_context(span, &parent)))
     }
@@ -37,21 +37,14 @@ impl ClientSpan {
 
     /// Ends the span with what the peer answered: its code, and never its words.
     pub(crate) fn end<B>(mut self, response: &Response<B>) {
-        let code = grpc_code(response);
+        let code = observer::code(response);
+        let status = code::name(code);
         self.0
-            .set_attribute(KeyValue::new("rpc.grpc.status_code", code));
-        if code != 0 {
+            .set_attribute(KeyValue::new("rpc.response.status_code", status));
+        if code != Code::Ok {
+            self.0.set_attribute(KeyValue::new("error.type", status));
             self.0.set_status(Status::error(""));
         }
         self.0.end();
     }
-}
-
-/// A refusal comes in the headers; an answer that has a body says so later and counts as good.
-fn grpc_code<B>(response: &Response<B>) -> i64 {
-    let code = response
-        .headers()
-        .get("grpc-status")
-        .map(|it| it.as_bytes());
-    code.map_or(0, |it| tonic::Code::from_bytes(it) as i64)
 }

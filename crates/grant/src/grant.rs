@@ -38,6 +38,8 @@ pub struct Grant {
     pub categories: Vec<String>,
     /// The policy clauses that permit it.
     pub clauses: Vec<String>,
+    /// The legal basis of the permission, in the word of the policy file; `None` of an older issuer.
+    pub basis: Option<String>,
     /// The policy version it was decided by.
     pub policy_version: String,
     /// The consent revision of the tenant it was decided at.
@@ -142,6 +144,8 @@ struct Claims {
     purpose: String,
     categories: Vec<String>,
     clauses: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    basis: Option<String>,
     policy_version: String,
     revision: u64,
     iat: u64,
@@ -168,6 +172,7 @@ impl From<Grant> for Claims {
             purpose: grant.purpose,
             categories: grant.categories,
             clauses: grant.clauses,
+            basis: grant.basis,
             policy_version: grant.policy_version,
             revision: grant.revision,
             iat: grant.iat,
@@ -197,6 +202,7 @@ impl TryFrom<Claims> for Grant {
             purpose: claims.purpose,
             categories: claims.categories,
             clauses: claims.clauses,
+            basis: claims.basis,
             policy_version: claims.policy_version,
             revision: claims.revision,
             iat: claims.iat,
@@ -223,6 +229,7 @@ pub(crate) mod tests {
             purpose: "newsletter".to_owned(),
             categories: vec!["user.contact.email".to_owned()],
             clauses: vec!["disclose.providers-with-permission".to_owned()],
+            basis: Some("CONSENT".to_owned()),
             policy_version: "2026-11-01".to_owned(),
             revision: 7,
             iat: ISSUED_AT,

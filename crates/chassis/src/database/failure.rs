@@ -23,6 +23,15 @@ pub enum DatabaseError {
     /// The database cannot be brought to this version, or was migrated by something else.
     #[error("the database cannot be migrated")]
     Migrate(#[source] MigrateError),
+    /// Nobody else can migrate an SQLite file that this process has.
+    #[error("an SQLite file is migrated by the process that has it, and not waited for")]
+    NobodyElse,
+    /// SQLite has no roles.
+    #[error("only PostgreSQL has roles")]
+    NoRoles,
+    /// The role cannot be given its rights.
+    #[error("the runtime role cannot be given its rights")]
+    Grant(#[source] Error),
 }
 
 /// What a failed statement means for whoever asked.

@@ -27,34 +27,53 @@ const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, DatabaseError> {
-    let options = SqliteConnectOptions::from_str(url)
+    let options = options(url)?;
+    // SQLite gives the files beside it the same mode.
+    private(options.get_filename()).map_err(DatabaseError::File)?;
+    let (options, lock) = claim(options)?;
+    let writer = pool(options.clone(), 1).await?;
+    let mut connection = writer.acquire().await.map_err(DatabaseError::Connect)?;
+    migration::run(migrator, &mut *connection).await?;
+    drop(connection);
+    let reader = pool(options.pragma("query_only", "ON"), READERS).await?;
+    Ok(database(reader, writer, lock))
+}
+
+/// A file that is there, to read.
+pub(super) async fn open_to_read(url: &str) -> Result<Database, DatabaseError> {
+    let (options, lock) = claim(options(url)?)?;
+    let reader = pool(options.pragma("query_only", "ON"), READERS).await?;
+    Ok(database(reader.clone(), reader, lock))
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
+    Ok(SqliteConnectOptions::from_str(url)
         .map_err(|_| DatabaseError::Url)?
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", "ON")
-        .disable_statement_logging();
-    // SQLite gives the files beside it the same mode.
-    private(options.get_filename()).map_err(DatabaseError::File)?;
-    // The file itself, whatever link led to it: its other names have the same lock.
+        .disable_statement_logging())
+}
+
+/// Takes the lock of the file itself, whatever link led to it: its other names have the same lock.
+fn claim(options: SqliteConnectOptions) -> Result<(SqliteConnectOptions, File), DatabaseError> {
     let file = fs::canonicalize(options.get_filename()).map_err(DatabaseError::File)?;
     let lock = lock(&file)?;
-    let options = options.filename(file);
+    Ok((options.filename(file), lock))
+}
 
-    let writer = pool(options.clone(), 1).await?;
-    let mut connection = writer.acquire().await.map_err(DatabaseError::Connect)?;
-    migration::run(migrator, &mut *connection).await?;
-    drop(connection);
-    let reader = pool(options.pragma("query_only", "ON"), READERS).await?;
+fn database(reader: SqlitePool, writer: SqlitePool, lock: File) -> Database {
     let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);
-    Ok(Database {
+    Database {
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         expunger: writer.clone(),
         writer,
         expunging: Arc::default(),
         _lock: Some(Arc::new(lock)),
-    })
+        watched_by: None,
+    }
 }
 
 /// Moves all of the write-ahead log into the database file and truncates it.
@@ -129,6 +148,28 @@ mod tests {
         name: "notes",
         sql: "CREATE TABLE notes (id BIGINT PRIMARY KEY, note TEXT NOT NULL);",
     };
+
+    #[tokio::test]
+    async fn what_is_opened_to_read_is_neither_made_nor_migrated_nor_written() {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("it.db").display());
+        let url = DatabaseUrl::from(url);
+        let missing = Database::open_to_read(&url).await;
+        assert!(matches!(missing, Err(DatabaseError::File(_))));
+        assert!(!folder.path().join("it.db").exists());
+
+        let owner = open_in(&folder, &[NOTES]).await.unwrap();
+        let taken = Database::open_to_read(&url).await;
+        assert!(matches!(taken, Err(DatabaseError::Taken)));
+        owner.close().await.unwrap();
+        let database = Database::open_to_read(&url).await.unwrap();
+        let write = "INSERT INTO notes (id, note) VALUES (1, 'a')";
+        for connection in [database.read(), database.write()] {
+            assert!(connection.execute_unprepared(write).await.is_err());
+            let read = connection.execute_unprepared("SELECT * FROM notes").await;
+            assert!(read.is_ok());
+        }
+    }
 
     async fn open_in(
         folder: &TempDir,

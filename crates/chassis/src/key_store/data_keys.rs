@@ -1,12 +1,12 @@
 //! The table of the owners' keys. A row outlives its key, as the sign that the key was destroyed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sea_orm::{
     ActiveValue::Set,
-    QuerySelect,
+    Condition, QuerySelect,
     entity::prelude::*,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 use vault::Owner;
 
@@ -51,8 +51,9 @@ impl Model {
         }
     }
 
-    pub(super) fn is_of(&self, owner: &Owner) -> bool {
-        (self.owner_kind.as_str(), self.owner) == name(owner)
+    /// Whose it is, as [`name`] gives it.
+    pub(super) fn name(&self) -> (&str, Uuid) {
+        (&self.owner_kind, self.owner)
     }
 }
 
@@ -64,11 +65,7 @@ pub(super) async fn find(
 ) -> Result<Vec<Model>, DbErr> {
     let mut rows = Vec::with_capacity(owners.len());
     for owners in owners.chunks(ROWS_PER_STATEMENT) {
-        let ids = owners.iter().map(|it| name(it).1);
-        // An order may have the id of a subject; then its row is found too, and not looked at.
-        let found = Entity::find()
-            .filter(Column::Tenant.eq(tenant))
-            .filter(Column::Owner.is_in(ids));
+        let found = Entity::find().filter(are_of(tenant, owners));
         rows.extend(found.all(connection).await?);
     }
     Ok(rows)
@@ -99,12 +96,10 @@ pub(super) async fn present(
 ) -> Result<Vec<Owner>, DbErr> {
     let mut present = HashSet::new();
     for owners in owners.chunks(ROWS_PER_STATEMENT) {
-        let ids = owners.iter().map(|it| name(it).1);
         let found = Entity::find()
             .select_only()
             .columns([Column::OwnerKind, Column::Owner])
-            .filter(Column::Tenant.eq(tenant))
-            .filter(Column::Owner.is_in(ids))
+            .filter(are_of(tenant, owners))
             .filter(Column::Wrapped.is_not_null());
         let names: Vec<(String, Uuid)> = found.into_tuple().all(connection).await?;
         present.extend(names);
@@ -150,6 +145,42 @@ pub(super) async fn destroy(
     Ok(destroyed)
 }
 
+/// How many keys each tenant has that were made after each of the times and not after an earlier
+/// one of them, where the times fall from one to the next.
+pub(super) async fn counts(
+    connection: &impl ConnectionTrait,
+    since: [i64; 4],
+) -> Result<HashMap<String, [u64; 4]>, DbErr> {
+    let mut select = Entity::find()
+        .select_only()
+        .column(Column::Tenant)
+        .filter(Column::Wrapped.is_not_null())
+        .group_by(Column::Tenant);
+    for (age, since) in since.into_iter().enumerate() {
+        let is_later = Expr::case(Column::CreatedAt.gt(since), 1).finally(0);
+        select = select.column_as(Expr::expr(is_later).sum(), format!("age_{age}"));
+    }
+    let rows: Vec<(String, i64, i64, i64, i64)> = select.into_tuple().all(connection).await?;
+    let by_age = |(tenant, a, b, c, d): (String, i64, i64, i64, i64)| {
+        let counts = [a, b - a, c - b, d - c].map(i64::cast_unsigned);
+        (tenant, counts)
+    };
+    Ok(rows.into_iter().map(by_age).collect())
+}
+
+/// Rows of these owners. Every column of the primary key is named, or the database would read all
+/// rows of the tenant.
+///
+/// An order may have the id of a subject; then its row is found too, and not looked at.
+fn are_of(tenant: &str, owners: &[Owner]) -> Condition {
+    let kinds: BTreeSet<_> = owners.iter().map(|it| name(it).0).collect();
+    let ids = owners.iter().map(|it| name(it).1);
+    Condition::all()
+        .add(Column::Tenant.eq(tenant))
+        .add(Column::OwnerKind.is_in(kinds))
+        .add(Column::Owner.is_in(ids))
+}
+
 fn primary_key() -> OnConflict {
     OnConflict::columns([Column::Tenant, Column::OwnerKind, Column::Owner])
 }
@@ -166,7 +197,8 @@ fn all_set(row: Model) -> ActiveModel {
     }
 }
 
-fn name(owner: &Owner) -> (&'static str, Uuid) {
+/// An owner's kind, and its id within the kind.
+pub(super) fn name(owner: &Owner) -> (&'static str, Uuid) {
     match owner {
         Owner::Subject(id) => ("subject", *id),
         Owner::Order(id) => ("order", *id),

@@ -31,6 +31,30 @@ pub(super) fn generate(source: &dyn KeySource, tenant: &str, now: i64) -> tenant
     }
 }
 
+/// The tenant's key wrapped by the current key-encryption key, if another wraps it now.
+pub(super) fn rewrap(
+    source: &dyn KeySource,
+    row: &tenant_keys::Model,
+) -> Result<Option<Vec<u8>>, VaultError> {
+    let wrapped = WrappedKey::from_bytes(row.wrapped.clone())?;
+    if wrapped.key_encryption_key_id() == source.current().id() {
+        return Ok(None);
+    }
+    let key = unwrap_tenant_key(source, &wrapped, &row.tenant)?;
+    let wrapped = wrap(source.current(), &key, &row.tenant, &Owner::Tenant);
+    Ok(Some(wrapped.into_bytes()))
+}
+
+fn unwrap_tenant_key(
+    source: &dyn KeySource,
+    wrapped: &WrappedKey,
+    tenant: &str,
+) -> Result<Key, VaultError> {
+    let by = source.by_id(wrapped.key_encryption_key_id());
+    let by = by.ok_or(VaultError::OtherKeyEncryptionKey)?;
+    unwrap(by, wrapped, tenant, &Owner::Tenant)
+}
+
 impl TenantKeyRing {
     /// Opens the keys of a row.
     pub(super) fn open(
@@ -38,9 +62,7 @@ impl TenantKeyRing {
         row: tenant_keys::Model,
     ) -> Result<TenantKeyRing, VaultError> {
         let wrapped = WrappedKey::from_bytes(row.wrapped)?;
-        let by = source.by_id(wrapped.key_encryption_key_id());
-        let by = by.ok_or(VaultError::OtherKeyEncryptionKey)?;
-        let wrapping = unwrap(by, &wrapped, &row.tenant, &Owner::Tenant)?;
+        let wrapping = unwrap_tenant_key(source, &wrapped, &row.tenant)?;
         let wrapping = KeyEncryptionKey::new(row.key_id.to_string(), wrapping);
         let index = WrappedKey::from_bytes(row.blind_index)?;
         let index = unwrap(&wrapping, &index, &row.tenant, &Owner::Tenant)?;

@@ -1,6 +1,11 @@
 //! The table of the tenants' own keys: one to wrap with, and one for the blind index wrapped by it.
 
-use sea_orm::{ActiveValue::Set, QuerySelect, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    QuerySelect,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
 
 #[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "tenant_keys")]
@@ -21,6 +26,11 @@ impl ActiveModelBehavior for ActiveModel {}
 pub(super) async fn tenants(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let names = Entity::find().select_only().column(Column::Tenant);
     names.into_tuple().all(connection).await
+}
+
+/// Every tenant's keys: as many rows as there are tenants.
+pub(super) async fn all(connection: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    Entity::find().all(connection).await
 }
 
 pub(super) async fn find(
@@ -51,4 +61,17 @@ pub(super) async fn insert_missing(
         Ok(_) | Err(DbErr::RecordNotInserted) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Puts another wrap of the same key in the place of `row`'s, unless somebody did before.
+pub(super) async fn replace_wrapped(
+    connection: &impl ConnectionTrait,
+    row: &Model,
+    wrapped: Vec<u8>,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Wrapped, Expr::value(wrapped))
+        .filter(Column::Tenant.eq(&row.tenant))
+        .filter(Column::Wrapped.eq(row.wrapped.clone()));
+    update.exec(connection).await.map(|_| ())
 }

@@ -267,10 +267,13 @@ async fn keys_made_before_a_rotation_still_open() {
     store.database.close().await.expect("nothing is open");
 
     let store = store_with(&folder, &new).await;
-    let refused = store
-        .key(&tenant, &owner)
-        .await
-        .expect_err("the old key is missing");
+    let opened = store.key(&tenant, &owner).await;
+    assert!(same(&key, &opened.expect("it is wrapped anew")));
+    store.database.close().await.expect("nothing is open");
+
+    let store = store_with(&folder, &old).await;
+    let refused = store.key(&tenant, &owner).await;
+    let refused = refused.expect_err("the new key is missing");
     assert_eq!(refused, KeyError::Unavailable);
 }
 

@@ -1,4 +1,4 @@
-//! Who is at the other end: the SPIFFE id in the client's certificate.
+//! Who is at the other end: the SPIFFE id in its certificate.
 
 use x509_parser::{
     extensions::GeneralName,
@@ -10,7 +10,7 @@ const ID_LENGTH_MAX: usize = 2048;
 
 /// The SPIFFE id of a certificate whose chain has been verified. `None` when it does not have
 /// exactly one URI name (X.509-SVID standard, section 2) or that is not a SPIFFE id.
-pub(crate) fn spiffe_id(certificate: &[u8]) -> Option<String> {
+pub fn spiffe_id(certificate: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let names = certificate.subject_alternative_name().ok()??;
     let mut uris = names
@@ -24,10 +24,16 @@ pub(crate) fn spiffe_id(certificate: &[u8]) -> Option<String> {
     let (Some(id), None) = (uris.next(), uris.next()) else {
         return None;
     };
-    let path = id.strip_prefix("spiffe://")?;
-    let (trust_domain, workload) = path.split_once('/')?;
-    let complete = !trust_domain.is_empty() && !workload.is_empty();
-    (complete && id.len() <= ID_LENGTH_MAX).then(|| id.to_owned())
+    is_spiffe_id(id).then(|| id.to_owned())
+}
+
+/// A trust domain and a path: an id without a path is a whole domain, and no peer.
+pub(crate) fn is_spiffe_id(id: &str) -> bool {
+    let parts = id
+        .strip_prefix("spiffe://")
+        .and_then(|it| it.split_once('/'));
+    let complete = parts.is_some_and(|(domain, path)| !domain.is_empty() && !path.is_empty());
+    complete && id.len() <= ID_LENGTH_MAX
 }
 
 #[cfg(test)]
