@@ -1,6 +1,8 @@
 //! The door: each call is parsed, asked and answered.
 
+mod acceptances;
 mod changes;
+mod conformance;
 mod consents;
 mod decisions;
 mod parse;
@@ -25,6 +27,7 @@ use crate::{
     outbox::Outbox,
     peers::DisclosureAudit,
     store::{self, Store, Write, Writer},
+    tally::Tally,
     wish::{Wish, Written},
 };
 
@@ -38,6 +41,7 @@ pub(crate) struct Api {
     pub(crate) log: DisclosureAudit,
     pub(crate) signer: Signer,
     pub(crate) metrics: Metrics,
+    pub(crate) tally: Tally,
     pub(crate) stop: Stop,
 }
 
@@ -55,12 +59,17 @@ impl Api {
         let index = index.map_err(|_| Error::StoreUnavailable)?;
         let content = content.encode_to_vec();
         let request = RequestKey::new(caller, method, request_id, &index, &content);
+        let (record, kind) = (Uuid::new_v4(), wish.kind());
         let write = Write {
             request: request.map_err(store::refused)?,
-            record: Uuid::new_v4(),
+            record,
             wish,
         };
         let written = self.writer.write(&caller.tenant, write).await?;
+        // An older record answers a repetition, and was counted when it was made.
+        if written.record == record {
+            self.metrics.changed(kind);
+        }
         self.outbox.announce();
         // The write stands, whatever this says; it only makes the next call here see it.
         let _ = self.follower.fresh().await;
@@ -99,6 +108,15 @@ impl ConsentService for Api {
         Ok(Response::new(answer))
     }
 
+    async fn get_conformance(
+        &self,
+        request: Request<GetConformanceRequest>,
+    ) -> Result<Response<GetConformanceResponse>, Status> {
+        let caller = chassis::caller(&request)?.clone();
+        let answer = self.conformance(&caller).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn enrol_subject(
         &self,
         request: Request<EnrolSubjectRequest>,
@@ -114,6 +132,33 @@ impl ConsentService for Api {
     ) -> Result<Response<AcceptPolicyResponse>, Status> {
         let caller = chassis::caller(&request)?.clone();
         let answer = self.accept(&caller, request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn record_notice(
+        &self,
+        request: Request<RecordNoticeRequest>,
+    ) -> Result<Response<RecordNoticeResponse>, Status> {
+        let caller = chassis::caller(&request)?.clone();
+        let answer = self.notify(&caller, request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn record_use(
+        &self,
+        request: Request<RecordUseRequest>,
+    ) -> Result<Response<RecordUseResponse>, Status> {
+        let caller = chassis::caller(&request)?.clone();
+        let answer = self.go_on(&caller, request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_acceptances(
+        &self,
+        request: Request<ListAcceptancesRequest>,
+    ) -> Result<Response<ListAcceptancesResponse>, Status> {
+        let caller = chassis::caller(&request)?.clone();
+        let answer = self.acceptances(&caller, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 

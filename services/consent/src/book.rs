@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use policy::Acceptance as Kind;
 use uuid::Uuid;
 
 use crate::{
+    acceptance::{Acceptance, Accepted},
     consent::{Choice, Consent, Scope, State},
     error::Error,
     subject::{PolicyName, Standing, Subject},
@@ -93,6 +95,7 @@ pub(crate) struct Entries {
     pub(crate) policies: Vec<(PolicyHead, String)>,
     pub(crate) subjects: BTreeMap<Uuid, Subject>,
     pub(crate) consents: BTreeMap<Scope, Consent>,
+    pub(crate) acceptances: Vec<Acceptance>,
     pub(crate) evidence: Vec<Evidence>,
 }
 
@@ -147,23 +150,41 @@ impl Book {
             Wish::Enrol { subject, facts } => {
                 let known = self.subjects.get(&subject);
                 let enrolled_in = known.map_or(0, |it| it.enrolled_in);
+                let accepted = facts.accepted.clone();
                 match Subject::enrol(known, subject, facts, self.revision + 1)? {
-                    Some(enrolled) => Ok(self.write_subject(enrolled, false, record)),
+                    Some(enrolled) => {
+                        let written = self.write_subject(enrolled, false, record);
+                        if let Some(accepted) = accepted {
+                            self.write_acceptance(subject, accepted, None);
+                        }
+                        Ok(written)
+                    }
                     None => Ok(self.unchanged(enrolled_in, record)),
                 }
             }
-            Wish::Accept { subject, policy } => {
-                let known = self.subjects.get(&subject).ok_or(Error::SubjectUnknown)?;
-                let accepted = known.accept(policy, self.revision + 1)?;
-                Ok(self.write_subject(accepted, false, record))
+            Wish::Accept { subject, accepted } => {
+                let known = self.known(subject)?;
+                let after = known.accept(accepted.clone(), self.revision + 1)?;
+                let written = self.write_subject(after, false, record);
+                self.write_acceptance(subject, accepted, None);
+                Ok(written)
             }
+            Wish::Notify { subject, policy } => {
+                let known = self.known(subject)?;
+                let revision = known.revision;
+                match known.notify(policy, self.revision + 1)? {
+                    Some(told) => Ok(self.write_subject(told, false, record)),
+                    None => Ok(self.unchanged(revision, record)),
+                }
+            }
+            Wish::GoOn { subject, in_force } => self.go_on(subject, in_force, record),
             Wish::Choose {
                 scope,
                 choice,
                 policy,
             } => self.choose(scope, choice, policy, record),
             Wish::Quarantine { subject } => {
-                let known = self.subjects.get(&subject).ok_or(Error::SubjectUnknown)?;
+                let known = self.known(subject)?;
                 let revision = known.revision;
                 match known.quarantine(self.revision + 1) {
                     Some(stopped) => Ok(self.write_subject(stopped, true, record)),
@@ -203,6 +224,22 @@ impl Book {
         self.write_evidence(&written, &policy, Event::Published { digest });
         written.policy = Some(policy);
         written
+    }
+
+    fn go_on(&mut self, subject: Uuid, in_force: u64, record: Uuid) -> Result<Written, Error> {
+        let known = self.known(subject)?;
+        let revision = known.revision;
+        let Some((after, notice)) = known.go_on(in_force, self.revision + 1)? else {
+            return Ok(self.unchanged(revision, record));
+        };
+        let mut written = self.write_subject(after, false, record);
+        let accepted = Accepted {
+            policy: notice.policy.clone(),
+            kind: Kind::ContinuedUse,
+        };
+        self.write_acceptance(subject, accepted, Some(notice.revision));
+        written.policy = Some(notice.policy);
+        Ok(written)
     }
 
     fn choose(
@@ -249,6 +286,21 @@ impl Book {
             Some(erased) => Ok(self.write_subject(erased, true, record)),
             None => Ok(self.unchanged(revision, record)),
         }
+    }
+
+    fn known(&self, subject: Uuid) -> Result<&Subject, Error> {
+        self.subjects.get(&subject).ok_or(Error::SubjectUnknown)
+    }
+
+    /// Writes what the newest revision accepted.
+    fn write_acceptance(&mut self, subject: Uuid, accepted: Accepted, noticed_in: Option<u64>) {
+        self.entries.acceptances.push(Acceptance {
+            subject,
+            accepted,
+            noticed_in,
+            revision: self.revision,
+            at: self.at,
+        });
     }
 
     fn write_subject(&mut self, subject: Subject, restricting: bool, record: Uuid) -> Written {
@@ -308,174 +360,4 @@ impl Entries {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::fixture::{GIVE, choose, enrol, forget, publish};
-
-    const ANN: Uuid = Uuid::from_u128(1);
-    const RECORD: Uuid = Uuid::from_u128(77);
-
-    fn book() -> Book {
-        Book::open("default", 10, 5_000)
-    }
-
-    /// The revision each wish was answered with, or its refusal.
-    fn fulfil(book: &mut Book, wishes: Vec<Wish>) -> Vec<Result<u64, Error>> {
-        let answers = wishes.into_iter().map(|it| book.fulfil(it, RECORD));
-        answers.map(|it| it.map(|it| it.revision)).collect()
-    }
-
-    #[test]
-    fn every_change_is_one_revision_and_nothing_else_is() {
-        let mut book = book();
-        let wishes = vec![
-            publish("a"),
-            publish("a"),
-            publish("bb"),
-            enrol(ANN, "US"),
-            enrol(ANN, "US"),
-            enrol(ANN, "DE"),
-            choose(ANN, GIVE),
-            Wish::Quarantine { subject: ANN },
-            Wish::Quarantine { subject: ANN },
-            choose(ANN, Choice::Refuse),
-            choose(ANN, Choice::Withdraw),
-            Wish::Quarantine {
-                subject: Uuid::from_u128(2),
-            },
-        ];
-        assert_eq!(
-            fulfil(&mut book, wishes),
-            [
-                Ok(11),
-                Ok(11),
-                Ok(12),
-                Ok(13),
-                Ok(13),
-                Err(Error::SubjectExists),
-                Ok(14),
-                Ok(15),
-                Ok(15),
-                Err(Error::Quarantined),
-                Ok(16),
-                Err(Error::SubjectUnknown),
-            ]
-        );
-        let revisions: Vec<u64> = book.entries.changes.iter().map(|it| it.revision).collect();
-        assert_eq!(revisions, [11, 12, 13, 14, 15, 16]);
-        assert_eq!(book.revision(), 16);
-    }
-
-    #[test]
-    fn quarantine_and_withdrawal_restrict_and_consent_does_not() {
-        let mut book = book();
-        let wishes = vec![
-            enrol(ANN, "US"),
-            choose(ANN, GIVE),
-            choose(ANN, Choice::Withdraw),
-            Wish::Quarantine { subject: ANN },
-        ];
-        fulfil(&mut book, wishes);
-        let restricting: Vec<bool> = book
-            .entries
-            .changes
-            .iter()
-            .map(|it| it.restricting)
-            .collect();
-        assert_eq!(restricting, [false, false, true, true]);
-    }
-
-    #[test]
-    fn a_consent_has_to_end_later_than_it_begins() {
-        let mut book = book();
-        let until = |at| {
-            choose(
-                ANN,
-                Choice::Give {
-                    expires_at: Some(at),
-                },
-            )
-        };
-        let wishes = vec![enrol(ANN, "US"), until(5_000), until(5_001)];
-        assert_eq!(
-            fulfil(&mut book, wishes),
-            [Ok(11), Err(Error::Invalid("expires_at")), Ok(12)]
-        );
-    }
-
-    #[test]
-    fn consents_and_publications_leave_evidence_of_their_own_revision() {
-        let mut book = book();
-        fulfil(
-            &mut book,
-            vec![publish("a"), enrol(ANN, "US"), choose(ANN, Choice::Refuse)],
-        );
-        let evidence = &book.entries.evidence;
-        let seen: Vec<_> = evidence.iter().map(|it| (it.revision, it.id)).collect();
-        assert_eq!(seen, [(11, RECORD), (13, RECORD)]);
-        assert_eq!(evidence[0].policy_version, "v1");
-        assert!(matches!(
-            &evidence[1].event,
-            Event::Chosen {
-                state: State::Refused,
-                ..
-            }
-        ));
-    }
-
-    #[test]
-    fn a_version_published_twice_in_a_row_is_one_and_its_return_is_another() {
-        let mut book = book();
-        let named = |book: &mut Book, text| {
-            let policy = book.fulfil(publish(text), RECORD).unwrap().policy;
-            policy.map(|it| it.number)
-        };
-        assert_eq!(named(&mut book, "a"), Some(1));
-        assert_eq!(named(&mut book, "a"), Some(1));
-        assert_eq!(named(&mut book, "bb"), Some(2));
-        assert_eq!(named(&mut book, "a"), Some(3));
-    }
-
-    #[test]
-    fn the_numbers_of_a_tenant_go_on_after_those_it_inherited() {
-        for inherited in [0, 2] {
-            let mut book = Book::open("acme", 10, 5_000).with_inherited(inherited);
-            for (text, number) in [("a", inherited + 1), ("bb", inherited + 2)] {
-                let policy = book.fulfil(publish(text), RECORD).unwrap().policy.unwrap();
-                assert_eq!((policy.tenant.as_str(), policy.number), ("acme", number));
-            }
-        }
-    }
-
-    #[test]
-    fn nobody_is_forgotten_while_evidence_that_is_waited_for_is_on_its_way() {
-        let mut book = book();
-        let wishes = vec![
-            forget(ANN, 0),
-            enrol(ANN, "US"),
-            forget(ANN, 0),
-            Wish::Quarantine { subject: ANN },
-            choose(ANN, Choice::Withdraw),
-        ];
-        assert_eq!(
-            fulfil(&mut book, wishes),
-            [Ok(10), Ok(11), Err(Error::NotQuarantined), Ok(12), Ok(13)]
-        );
-        let left = book.subjects.remove(&ANN).unwrap();
-        for (oldest, expected) in [
-            (vec![(ANN, 12)], Err(Error::EvidencePending)),
-            (vec![(ANN, 13)], Err(Error::EvidencePending)),
-            (vec![(ANN, 14)], Ok(14)),
-            (vec![], Ok(14)),
-        ] {
-            let book = Book::open("default", 13, 6_000);
-            let mut book = book.with_subjects(vec![left.clone()], oldest);
-            let answers = fulfil(&mut book, vec![forget(ANN, 13), forget(ANN, 13)]);
-            assert_eq!(answers, [expected.clone(), expected.clone()]);
-            if expected.is_ok() {
-                assert_eq!(book.entries.erased(), [ANN]);
-                assert!(book.entries.changes[0].restricting);
-            }
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,8 @@ pub struct Decision {
     pub policy_version: String,
     /// The consent revision judged by.
     pub revision: u64,
+    /// The legal basis of the permission, in the word of the policy file; none of a refusal.
+    pub basis: Option<&'static str>,
     /// When a consent that may have carried it ends by itself, in Unix seconds.
     pub ends_at: Option<u64>,
 }
@@ -50,6 +52,7 @@ impl Decision {
             refusal: Some(reason),
             clauses: Vec::new(),
             policy_version: String::new(),
+            basis: None,
             revision,
             ends_at: None,
         }

@@ -132,10 +132,13 @@ fn denial(decision: &Decision) -> (Code, &'static str) {
 
 /// An attempted sale is named as such, whatever else is wrong with the text.
 fn policy_reason(findings: &[Finding]) -> &'static str {
-    if findings
-        .iter()
-        .any(|it| it.code == FindingCode::SaleForbidden)
-    {
+    let is_sale = |it: &Finding| {
+        matches!(
+            it.code,
+            FindingCode::SaleForbidden | FindingCode::SaleInDisguise
+        )
+    };
+    if findings.iter().any(is_sale) {
         "SALE_FORBIDDEN"
     } else {
         "POLICY_INVALID"

@@ -280,7 +280,7 @@ mod tests {
             let text = format!("{POLICY}# {number}\n");
             let published = Portal::new("default").once(publish(&text));
             store.commit("default", vec![published], 0).await.unwrap();
-            let current = follower.fresh().await.unwrap().current("acme");
+            let current = follower.fresh().await.unwrap().current("acme", 0);
             assert_eq!(current.unwrap().name.number, number);
         }
     }

@@ -52,6 +52,7 @@ impl Signer {
             purpose: question.purpose.clone(),
             categories: question.categories.clone(),
             clauses: decision.clauses.clone(),
+            basis: decision.basis.map(str::to_owned),
             policy_version: decision.policy_version.clone(),
             revision: decision.revision,
             iat: now,
@@ -159,6 +160,7 @@ mod tests {
         Decision {
             refusal: None,
             clauses: vec!["use.payment-only-for-its-order".to_owned()],
+            basis: Some("CONTRACT"),
             policy_version: "v1".to_owned(),
             revision: 7,
             ends_at,
@@ -203,6 +205,7 @@ mod tests {
             let grant = grant::verify(&token, &keys, &expect).unwrap();
             assert_eq!((grant.exp, ends), (exp, exp));
             assert_eq!(grant.revision, 7);
+            assert_eq!(grant.basis.as_deref(), Some("CONTRACT"));
             assert_eq!(matches!(grant.scope, Scope::Order { .. }), order.is_some());
         }
     }

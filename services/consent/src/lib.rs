@@ -7,6 +7,7 @@
 //! and there a [`question`] is answered by the policy's pure function. A permit becomes a signed
 //! grant ([`grants`]). Evidence goes to the log by the [`outbox`], apart from any call.
 
+mod acceptance;
 mod api;
 mod book;
 mod consent;
@@ -22,6 +23,7 @@ mod recipient;
 mod snapshot;
 mod store;
 mod subject;
+mod tally;
 mod watch;
 mod wish;
 
@@ -40,6 +42,7 @@ use metrics::Metrics;
 use outbox::Outbox;
 use peers::DisclosureAudit;
 use store::{Store, Writer};
+use tally::Tally;
 
 pub use store::MIGRATIONS;
 
@@ -86,8 +89,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         key: SigningKey::from_pkcs8_pem(&pem)?,
         lifetime_seconds,
     };
-    let connection = client::connect(&config.disclosure_audit, process.material())?;
-    let log = DisclosureAudit::new(connection);
+    let log = DisclosureAudit::new(process.connect(&config.disclosure_audit)?);
     let metrics = Metrics::register(process.metrics());
     let store = Store::new(process.database(store::MIGRATIONS).await?);
     let keys = process.key_store().await?;
@@ -104,6 +106,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         log,
         signer,
         metrics,
+        tally: Tally::since(clock::now_ms()),
         stop: process.stop(),
     };
     let routes = Routes::new(ConsentServiceServer::new(api));

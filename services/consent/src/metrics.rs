@@ -1,4 +1,4 @@
-//! What is counted: decisions by clause, evidence that waits, and when the database was last read.
+//! What is counted: decisions by clause, changes by kind, evidence that waits, and how fresh the view is.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -8,12 +8,15 @@ use prometheus_client::{
 use crate::{
     decision::{Decision, Reason},
     store::Backlog,
+    wish::KINDS,
 };
 
 /// The figures of this service. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
+    grants_issued: Counter,
+    changes: Family<ChangeLabels, Counter>,
     followed_at: Gauge,
     evidence_waiting: Gauge,
     evidence_waiting_since: Gauge,
@@ -27,6 +30,11 @@ struct DecisionLabels {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeLabels {
+    kind: &'static str,
+}
+
 impl Metrics {
     /// Figures that the process shows.
     pub(crate) fn register(process: &chassis::Metrics) -> Self {
@@ -37,17 +45,30 @@ impl Metrics {
             metrics.decisions.clone(),
         );
         process.register(
-            "vow_consent_followed_timestamp_seconds",
-            "When the newest revision was last read from the database, in Unix time",
+            "vow_grants_issued",
+            "Grants signed",
+            metrics.grants_issued.clone(),
+        );
+        process.register(
+            "vow_consent_changes",
+            "Changes written by this process, by kind",
+            metrics.changes.clone(),
+        );
+        for kind in KINDS {
+            let _ = metrics.changes.get_or_create(&ChangeLabels { kind });
+        }
+        process.register(
+            "vow_revision_followed_timestamp_seconds",
+            "When the newest revision was last read, in Unix time; 0 when it never was",
             metrics.followed_at.clone(),
         );
         process.register(
-            "vow_consent_outbox_events",
-            "Evidence that has not reached the log",
+            "vow_outbox_events",
+            "Events that the log does not have yet",
             metrics.evidence_waiting.clone(),
         );
         process.register(
-            "vow_consent_outbox_oldest_timestamp_seconds",
+            "vow_outbox_oldest_timestamp_seconds",
             "When the oldest evidence that waits was written, in Unix time; 0 when none waits",
             metrics.evidence_waiting_since.clone(),
         );
@@ -65,6 +86,16 @@ impl Metrics {
             reason: decision.refusal.map(Reason::as_str).unwrap_or_default(),
         };
         self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// Counts a grant.
+    pub(crate) fn granted(&self) {
+        self.grants_issued.inc();
+    }
+
+    /// Counts a change of this kind.
+    pub(crate) fn changed(&self, kind: &'static str) {
+        self.changes.get_or_create(&ChangeLabels { kind }).inc();
     }
 
     /// Notes that the database was read at a time in Unix milliseconds.

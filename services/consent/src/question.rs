@@ -77,6 +77,7 @@ impl Question {
             purpose: &self.purpose,
             categories,
             order: self.order.is_some(),
+            approved: false,
             aggregate: false,
         }
     }

@@ -69,9 +69,9 @@ impl Snapshot {
         versions(&self.read(), tenant).cloned().collect()
     }
 
-    /// The version that judges a tenant now.
-    pub(crate) fn current(&self, tenant: &str) -> Option<Version> {
-        versions(&self.read(), tenant).next_back().cloned()
+    /// The version that judges a tenant at a time in Unix seconds: the newest that holds by then.
+    pub(crate) fn current(&self, tenant: &str, now: u64) -> Option<Version> {
+        in_force(&self.read(), tenant, now).cloned()
     }
 
     /// The version that a tenant knows by a number.
@@ -127,19 +127,17 @@ impl Snapshot {
         let unknown = Tenant::default();
         let state = tenants.get(tenant).unwrap_or(&unknown);
         let mut published = versions(&tenants, tenant);
-        let Some(current) = published.next_back() else {
-            // Nobody can have named a version that exists.
-            return match question.pinned {
-                Some(_) => Err(Error::PolicyVersionUnknown),
-                None => Ok(Decision::deny(Reason::PolicyNotPublished, state.revision)),
-            };
+        if let Some(pinned) = &question.pinned
+            && !published.any(|it| it.name.to_string() == *pinned)
+        {
+            return Err(Error::PolicyVersionUnknown);
+        }
+        let Some(current) = in_force(&tenants, tenant, now) else {
+            return Ok(Decision::deny(Reason::PolicyNotPublished, state.revision));
         };
         if let Some(pinned) = &question.pinned
             && *pinned != current.name.to_string()
         {
-            if !published.any(|it| it.name.to_string() == *pinned) {
-                return Err(Error::PolicyVersionUnknown);
-            }
             return Ok(Decision {
                 clauses: vec![POLICY_CHANGES.to_owned()],
                 policy_version: current.name.to_string(),
@@ -149,8 +147,8 @@ impl Snapshot {
         let known = state.subjects.get(&question.subject);
         let accepted = known
             .and_then(|it| it.accepted.as_ref())
-            .filter(|it| ***it != current.name)
-            .map(|it| version(&tenants, it).ok_or(Error::NotFresh))
+            .filter(|it| it.policy != current.name)
+            .map(|it| version(&tenants, &it.policy).ok_or(Error::NotFresh))
             .transpose()?;
         let judges: Vec<&Version> = [Some(current), accepted].into_iter().flatten().collect();
         Ok(state.judge(&judges, known, question, recipient_kind, now))
@@ -162,10 +160,11 @@ impl Snapshot {
         tenant: &str,
         recipient_kind: Option<&str>,
         reason: Reason,
+        now: u64,
     ) -> Decision {
         let tenants = self.read();
         let mut decision = Decision::deny(reason, tenants.get(tenant).map_or(0, |it| it.revision));
-        let Some(current) = versions(&tenants, tenant).next_back() else {
+        let Some(current) = in_force(&tenants, tenant, now) else {
             return Decision {
                 refusal: Some(Reason::PolicyNotPublished),
                 ..decision
@@ -195,6 +194,17 @@ fn versions<'a>(
         default.partition_point(|it| it.name.number < first.name.number)
     });
     default[..inherited].iter().chain(own)
+}
+
+/// The newest version that holds at a time in Unix seconds. One that names a later day waits for
+/// it, and judges nobody before.
+fn in_force<'a>(
+    tenants: &'a HashMap<String, Tenant>,
+    tenant: &str,
+    now: u64,
+) -> Option<&'a Version> {
+    let mut newest_first = versions(tenants, tenant).rev();
+    newest_first.find(|it| it.rulebook.effective_from() <= now)
 }
 
 fn version<'a>(tenants: &'a HashMap<String, Tenant>, name: &PolicyName) -> Option<&'a Version> {

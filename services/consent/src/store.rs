@@ -1,6 +1,7 @@
 //! The memory: one method is one question, answered in one transaction; every query starts with
 //! the tenant.
 
+mod acceptances;
 mod changes;
 mod commit;
 mod consents;
@@ -17,6 +18,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use crate::{
+    acceptance::Acceptance,
     book::{Change, Evidence, PolicyHead},
     consent::Consent,
     error::Error,
@@ -33,6 +35,11 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 1,
         name: "consent",
         sql: include_str!("store/migrations/0001_consent.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "acceptance",
+        sql: include_str!("store/migrations/0002_acceptance.sql"),
     },
     chassis::requests::MIGRATION,
 ];
@@ -131,6 +138,21 @@ impl Store {
         }
         let page = consents::of(&view, tenant, subject, after, limit).await;
         Ok(Some(parsed(page.map_err(failed)?)?))
+    }
+
+    /// All acceptances of a person, oldest first; none when the person is unknown.
+    pub(crate) async fn acceptances_of(
+        &self,
+        tenant: &str,
+        subject: Uuid,
+    ) -> Result<Option<Vec<Acceptance>>, Error> {
+        let view = self.database.view().await.map_err(failed)?;
+        let known = subjects::known(&view, tenant, vec![subject]).await;
+        if known.map_err(failed)?.is_empty() {
+            return Ok(None);
+        }
+        let all = acceptances::of(&view, tenant, subject).await;
+        Ok(Some(parsed(all.map_err(failed)?)?))
     }
 
     /// How much evidence waits, of every tenant of which some does.

@@ -4,7 +4,10 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::{
+    acceptance::{Accepted, Notice},
+    error::Error,
+};
 
 /// Names one published policy version for ever. A tenant that has published none is judged by the
 /// versions of the tenant `default`, and its own numbers go on after those it inherited. So within
@@ -41,8 +44,10 @@ pub struct Facts {
     pub region: String,
     /// The band of the person's age.
     pub age_band: AgeBand,
-    /// The version accepted last, explicitly; none when none was.
-    pub accepted: Option<PolicyName>,
+    /// The version accepted last, and how; none when none was.
+    pub accepted: Option<Accepted>,
+    /// The version the person was told of and has not accepted since.
+    pub notified: Option<Notice>,
 }
 
 /// Whether anything may be done with a person's data at all.
@@ -69,6 +74,19 @@ pub struct Subject {
     pub revision: u64,
 }
 
+impl Facts {
+    /// Whether enrolment tells the same; it never tells of a notice.
+    fn tell_of(&self, told: &Self) -> bool {
+        let Self {
+            region,
+            age_band,
+            accepted,
+            ..
+        } = self;
+        (region, age_band, accepted) == (&told.region, &told.age_band, &told.accepted)
+    }
+}
+
 impl Subject {
     /// Enrols a person; nothing changes when the same facts are told again.
     pub(crate) fn enrol(
@@ -84,26 +102,14 @@ impl Subject {
                 enrolled_in: revision,
                 revision,
             })),
-            Some(Standing::Active(known) | Standing::Quarantined(known)) if *known == facts => {
+            Some(Standing::Active(known) | Standing::Quarantined(known))
+                if known.tell_of(&facts) =>
+            {
                 Ok(None)
             }
             Some(Standing::Active(_) | Standing::Quarantined(_)) => Err(Error::SubjectExists),
             Some(Standing::Erased) => Err(Error::SubjectErased),
         }
-    }
-
-    /// Records the acceptance of a version, also of a quarantined person: it permits nothing.
-    pub(crate) fn accept(&self, policy: PolicyName, revision: u64) -> Result<Self, Error> {
-        let accepted = |facts: &Facts| Facts {
-            accepted: Some(policy),
-            ..facts.clone()
-        };
-        let standing = match &self.standing {
-            Standing::Active(facts) => Standing::Active(accepted(facts)),
-            Standing::Quarantined(facts) => Standing::Quarantined(accepted(facts)),
-            Standing::Erased => return Err(Error::SubjectErased),
-        };
-        Ok(self.changed(standing, revision))
     }
 
     /// Stops every purpose; nothing changes for whom all is stopped already.
@@ -149,6 +155,7 @@ mod tests {
             region: region.to_owned(),
             age_band: AgeBand::Adult,
             accepted: None,
+            notified: None,
         }
     }
 
@@ -181,32 +188,6 @@ mod tests {
             let existing = existing.map(subject);
             let enrolled = Subject::enrol(existing.as_ref(), Uuid::from_u128(1), us.clone(), 9);
             assert_eq!(enrolled.map(|it| it.is_some()), expected);
-        }
-    }
-
-    #[test]
-    fn acceptance_is_kept_and_permits_nothing_by_itself() {
-        let version = PolicyName {
-            tenant: "default".to_owned(),
-            number: 2,
-        };
-        let accepted = Facts {
-            accepted: Some(version.clone()),
-            ..facts("US")
-        };
-        for (before, expected) in [
-            (
-                Standing::Active(facts("US")),
-                Ok(Standing::Active(accepted.clone())),
-            ),
-            (
-                Standing::Quarantined(facts("US")),
-                Ok(Standing::Quarantined(accepted.clone())),
-            ),
-            (Standing::Erased, Err(Error::SubjectErased)),
-        ] {
-            let after = subject(before).accept(version.clone(), 9);
-            assert_eq!(after.map(|it| it.standing), expected);
         }
     }
 

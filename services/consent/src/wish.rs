@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
+    acceptance::Accepted,
     consent::{Choice, Scope},
     subject::{Facts, PolicyName},
 };
@@ -24,12 +25,26 @@ pub enum Wish {
         /// What is told of the person.
         facts: Facts,
     },
-    /// A version accepted.
+    /// A version accepted, as somebody says.
     Accept {
+        /// The person.
+        subject: Uuid,
+        /// A version that exists, and who says so.
+        accepted: Accepted,
+    },
+    /// A person told of a version.
+    Notify {
         /// The person.
         subject: Uuid,
         /// A version that exists.
         policy: PolicyName,
+    },
+    /// A person who goes on using the service.
+    GoOn {
+        /// The person.
+        subject: Uuid,
+        /// The number of the version in force: a later one is not accepted before it holds.
+        in_force: u64,
     },
     /// A consent given, refused or withdrawn.
     Choose {
@@ -54,7 +69,39 @@ pub enum Wish {
     },
 }
 
+/// The kinds of wishes, as they are counted.
+pub(crate) const KINDS: [&str; 10] = [
+    "publish",
+    "enrol",
+    "accept",
+    "notify",
+    "use",
+    "give",
+    "refuse",
+    "withdraw",
+    "quarantine",
+    "forget",
+];
+
 impl Wish {
+    /// Which of [`KINDS`] it is.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Publish { .. } => "publish",
+            Self::Enrol { .. } => "enrol",
+            Self::Accept { .. } => "accept",
+            Self::Notify { .. } => "notify",
+            Self::GoOn { .. } => "use",
+            Self::Choose { choice, .. } => match choice {
+                Choice::Give { .. } => "give",
+                Choice::Refuse => "refuse",
+                Choice::Withdraw => "withdraw",
+            },
+            Self::Quarantine { .. } => "quarantine",
+            Self::Forget { .. } => "forget",
+        }
+    }
+
     /// The person it is about.
     pub(crate) fn subject(&self) -> Option<Uuid> {
         match self {
@@ -62,6 +109,8 @@ impl Wish {
             Self::Choose { scope, .. } => Some(scope.subject),
             Self::Enrol { subject, .. }
             | Self::Accept { subject, .. }
+            | Self::Notify { subject, .. }
+            | Self::GoOn { subject, .. }
             | Self::Quarantine { subject }
             | Self::Forget { subject, .. } => Some(*subject),
         }
@@ -77,6 +126,6 @@ pub struct Written {
     pub at: i64,
     /// The id of the record that is evidence of it.
     pub record: Uuid,
-    /// The policy version published, or the one in force.
+    /// The policy version published, accepted by use, or in force.
     pub policy: Option<PolicyName>,
 }

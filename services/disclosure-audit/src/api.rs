@@ -1,33 +1,42 @@
 //! The door: parse, ask, answer.
 
 mod accounting;
+mod context;
 mod event;
+mod export;
+mod fhir;
+mod holds;
 mod receipt;
 mod recipient;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use chassis::{Caller, KeyStore, RequestKey, caller, now_ms};
+use chassis::{Caller, CallerKind, KeyStore, RequestKey, caller, now_ms};
+use futures_util::Stream;
 use prost::Message;
 use prost_types::Timestamp;
 use proto::disclosure_audit::disclosure_audit_service_server::DisclosureAuditService;
 use proto::disclosure_audit::record_outcome::Outcome;
 use proto::disclosure_audit::{
     AccountDisclosuresRequest, AccountDisclosuresResponse, EndRecipientRequest,
-    EndRecipientResponse, GetCheckpointRequest, GetCheckpointResponse, GetReceiptRequest,
-    GetReceiptResponse, GetRecipientRequest, GetRecipientResponse, ListDestroyedKeysRequest,
-    ListDestroyedKeysResponse, ListRecipientsRequest, ListRecipientsResponse, RecordBatchRequest,
+    EndRecipientResponse, ExportDisclosuresRequest, ExportDisclosuresResponse,
+    GetCheckpointRequest, GetCheckpointResponse, GetEvidenceRetentionRequest,
+    GetEvidenceRetentionResponse, GetReceiptRequest, GetReceiptResponse, GetRecipientRequest,
+    GetRecipientResponse, LiftHoldRequest, LiftHoldResponse, ListDestroyedKeysRequest,
+    ListDestroyedKeysResponse, ListHoldsRequest, ListHoldsResponse, ListRecipientsRequest,
+    ListRecipientsResponse, PlaceHoldRequest, PlaceHoldResponse, RecordBatchRequest,
     RecordBatchResponse, RecordOutcome, RecordRefusal, RecordRequest, RecordResponse,
-    RegisterRecipientRequest, RegisterRecipientResponse, ShredSubjectRequest, ShredSubjectResponse,
+    RegisterRecipientRequest, RegisterRecipientResponse, SetEvidenceRetentionRequest,
+    SetEvidenceRetentionResponse, ShredSubjectRequest, ShredSubjectResponse,
 };
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::batch::{Candidate, Recorded};
+use crate::batch::{Candidate, Recorded, Standing};
 use crate::error::Error;
 use crate::recorder::Recorder;
-use crate::shredding::shred;
 use crate::store::Store;
 
 const EVENTS_PER_BATCH_MAX: usize = 1_000;
@@ -35,7 +44,10 @@ const PAGE_SIZE_MAX: u64 = 1_000;
 /// The last second of the year 9999, the largest time the wire format allows.
 const SECONDS_MAX: i64 = 253_402_300_799;
 
+type ExportStream = Pin<Box<dyn Stream<Item = Result<ExportDisclosuresResponse, Status>> + Send>>;
+
 /// What answers the calls.
+#[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) key_store: KeyStore,
@@ -46,6 +58,8 @@ pub(crate) struct Api {
 
 #[tonic::async_trait]
 impl DisclosureAuditService for Api {
+    type ExportDisclosuresStream = ExportStream;
+
     async fn register_recipient(
         &self,
         request: Request<RegisterRecipientRequest>,
@@ -140,10 +154,10 @@ impl DisclosureAuditService for Api {
         &self,
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
-        let tenant = &caller(&request)?.tenant;
+        let caller = caller(&request)?;
         // What is no id is the id of no entry.
         let id = uuid_from(&request.get_ref().entry_id).ok_or(Error::EntryUnknown)?;
-        let proof = receipt::receipt(self, tenant, id).await?.into_bytes();
+        let proof = receipt::receipt(self, caller, id).await?.into_bytes();
         Ok(Response::new(GetReceiptResponse { proof }))
     }
 
@@ -160,33 +174,70 @@ impl DisclosureAuditService for Api {
         &self,
         request: Request<AccountDisclosuresRequest>,
     ) -> Result<Response<AccountDisclosuresResponse>, Status> {
-        let tenant = &caller(&request)?.tenant;
-        let answer = accounting::account(self, tenant, request.get_ref()).await?;
+        let caller = caller(&request)?;
+        let answer = accounting::account(self, caller, request.get_ref()).await?;
         Ok(Response::new(answer))
+    }
+
+    async fn export_disclosures(
+        &self,
+        request: Request<ExportDisclosuresRequest>,
+    ) -> Result<Response<ExportStream>, Status> {
+        let caller = caller(&request)?;
+        let pieces = export::export(self, caller, request.get_ref()).await?;
+        Ok(Response::new(Box::pin(pieces)))
     }
 
     async fn shred_subject(
         &self,
         request: Request<ShredSubjectRequest>,
     ) -> Result<Response<ShredSubjectResponse>, Status> {
-        let tenant = &caller(&request)?.tenant;
-        let subject = subject_id(&request.get_ref().subject_id)?;
-        let shredded = shred(
-            &self.store,
-            &self.key_store,
-            &self.recorder,
-            tenant,
-            subject,
-        )
-        .await?;
-        Ok(Response::new(match shredded {
-            Some(shredded) => ShredSubjectResponse {
-                key_id: shredded.key_id.to_string(),
-                entry_id: shredded.recorded.entry_id.to_string(),
-                index: shredded.recorded.index,
-            },
-            None => ShredSubjectResponse::default(),
-        }))
+        let caller = caller(&request)?;
+        let answer = holds::shredded(self, caller, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn place_hold(
+        &self,
+        request: Request<PlaceHoldRequest>,
+    ) -> Result<Response<PlaceHoldResponse>, Status> {
+        let caller = caller(&request)?.clone();
+        let hold = Some(holds::place(self, &caller, request.into_inner()).await?);
+        Ok(Response::new(PlaceHoldResponse { hold }))
+    }
+
+    async fn lift_hold(
+        &self,
+        request: Request<LiftHoldRequest>,
+    ) -> Result<Response<LiftHoldResponse>, Status> {
+        let hold = Some(holds::lift(self, caller(&request)?, request.get_ref()).await?);
+        Ok(Response::new(LiftHoldResponse { hold }))
+    }
+
+    async fn list_holds(
+        &self,
+        request: Request<ListHoldsRequest>,
+    ) -> Result<Response<ListHoldsResponse>, Status> {
+        let answer = holds::list(self, caller(&request)?, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn set_evidence_retention(
+        &self,
+        request: Request<SetEvidenceRetentionRequest>,
+    ) -> Result<Response<SetEvidenceRetentionResponse>, Status> {
+        let caller = caller(&request)?.clone();
+        let retention = holds::set_retention(self, &caller, request.into_inner()).await?;
+        let retention = Some(retention);
+        Ok(Response::new(SetEvidenceRetentionResponse { retention }))
+    }
+
+    async fn get_evidence_retention(
+        &self,
+        request: Request<GetEvidenceRetentionRequest>,
+    ) -> Result<Response<GetEvidenceRetentionResponse>, Status> {
+        let retention = Some(holds::retention(self, caller(&request)?).await?);
+        Ok(Response::new(GetEvidenceRetentionResponse { retention }))
     }
 
     async fn list_destroyed_keys(
@@ -286,6 +337,15 @@ fn outcome(outcome: Result<Recorded, Error>) -> RecordOutcome {
     }
 }
 
+/// Whether this caller may read what was recorded of a subject that stands so. While only a delay
+/// keeps the key, the subject is gone for every program; a person may have to look yet.
+fn admits(caller: &Caller, standing: Standing) -> Result<(), Error> {
+    match (standing, caller.kind) {
+        (Standing::Open, _) | (Standing::Waiting, CallerKind::Person) => Ok(()),
+        _ => Err(Error::SubjectShredded),
+    }
+}
+
 fn subject_id(text: &str) -> Result<Uuid, Error> {
     uuid_from(text).ok_or(Error::ArgumentInvalid {
         field: "subject_id",
@@ -337,4 +397,35 @@ fn milliseconds(timestamp: Timestamp) -> Option<i64> {
     let is_time = (0..=SECONDS_MAX).contains(&timestamp.seconds)
         && (0..1_000_000_000).contains(&timestamp.nanos);
     is_time.then(|| timestamp.seconds * 1_000 + i64::from(timestamp.nanos / 1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use chassis::{Callers, Tenant};
+
+    use super::*;
+
+    fn caller_of_kind(kind: &str) -> Caller {
+        let id = "spiffe://vow.local/workload/shop";
+        let table =
+            format!("[[caller]]\nid = '{id}'\nkind = '{kind}'\ntenants = ['*']\nmethods = ['a/b']");
+        let callers = Callers::parse(&table).unwrap();
+        callers.admit(id, Tenant::default(), "a/b").unwrap()
+    }
+
+    pub(super) fn caller() -> Caller {
+        caller_of_kind("workload")
+    }
+
+    #[test]
+    fn what_only_a_delay_keeps_is_read_by_a_person_and_by_no_program() {
+        for (standing, workload, person) in [
+            (Standing::Open, true, true),
+            (Standing::Waiting, false, true),
+            (Standing::Shredded, false, false),
+        ] {
+            let may = |kind| admits(&caller_of_kind(kind), standing).is_ok();
+            assert_eq!((may("workload"), may("person")), (workload, person));
+        }
+    }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::event::{Event, KeyDestruction};
+use crate::hold::{HoldLift, HoldOrder, RetentionStatement};
 use crate::recipient::Recipient;
 
 /// An event that asks for a place in the log, with the id its entry will have there.
@@ -40,8 +41,27 @@ pub(crate) struct SubjectHead {
     pub(crate) sequence: u64,
     /// The commitment of the newest.
     pub(crate) commitment: Option<Hash>,
-    /// Nothing may be recorded of the subject any more.
-    pub(crate) shredded: bool,
+    pub(crate) standing: Standing,
+}
+
+/// Whether anything may be recorded of a subject, and opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Both.
+    #[default]
+    Open,
+    /// Nothing is recorded any more; the key is kept until nothing delays its destruction.
+    Waiting,
+    /// Neither: the key is destroyed, or being destroyed.
+    Shredded,
+}
+
+/// What an event changes beside the log, in the transaction that enters it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    HoldPlaced(HoldOrder),
+    HoldLifted(HoldLift),
+    RetentionSet(RetentionStatement),
 }
 
 /// Whose key seals an entry: a subject's, or with `None` the tenant's own for evidence.
@@ -83,6 +103,7 @@ pub(crate) struct Sequenced {
     pub(crate) subjects: BTreeMap<(Tenant, Uuid), SubjectHead>,
     pub(crate) requests: Vec<(RequestKey, Recorded)>,
     pub(crate) destructions: Vec<(DestructionId, KeyDestruction, Recorded)>,
+    pub(crate) changes: Vec<(Tenant, Change, Recorded)>,
 }
 
 impl Candidate {

@@ -1,4 +1,4 @@
-//! The rule for a new checkpoint: only a tree that continues the one signed before is signed.
+//! The rule for a checkpoint: only a tree that continues the one signed before is signed or served.
 
 use ledger::{
     Checkpoint, Frontier, Hash, LedgerError, Note, NoteKey, SignatureType, TileId,
@@ -32,16 +32,27 @@ pub(crate) fn sign(
     root: Hash,
     read: impl Fn(TileId) -> Option<Vec<u8>>,
 ) -> Result<Note, LedgerError> {
+    let previous = previous.map(|it| open(key, it)).transpose()?;
+    continues(previous.as_ref(), size, root, read)?;
+    let origin = key.name().to_owned();
+    Checkpoint { origin, size, root }.sign(key)
+}
+
+/// Whether the stored tiles have this root, and continue the tree of the `previous` checkpoint.
+pub(crate) fn continues(
+    previous: Option<&Checkpoint>,
+    size: u64,
+    root: Hash,
+    read: impl Fn(TileId) -> Option<Vec<u8>>,
+) -> Result<(), LedgerError> {
     if Frontier::restore(size, &read)?.root() != root {
         return Err(LedgerError::RootMismatch);
     }
     if let Some(previous) = previous {
-        let previous = open(key, previous)?;
         let proof = prove_consistency(previous.size, size, &read)?;
         verify_consistency(previous.size, &previous.root, size, &root, &proof)?;
     }
-    let origin = key.name().to_owned();
-    Checkpoint { origin, size, root }.sign(key)
+    Ok(())
 }
 
 #[cfg(test)]

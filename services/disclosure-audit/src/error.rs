@@ -38,6 +38,8 @@ pub(crate) enum Error {
     SubjectShredded,
     #[error("no such entry")]
     EntryUnknown,
+    #[error("no such hold")]
+    HoldUnknown,
     #[error("no checkpoint covers the entry yet")]
     CheckpointPending,
     #[error("the log is empty")]
@@ -54,6 +56,27 @@ pub(crate) enum Error {
          was signed under, or begin a new log on an empty database"
     )]
     LogKeyChanged,
+    #[error(
+        "the log does not continue the known checkpoint: entries that it had are missing, as after \
+         restoring a backup that is older; restore one that is not"
+    )]
+    LogRewound,
+    #[error("the known checkpoint is not one of this log")]
+    KnownCheckpointForeign,
+    #[error("too few witnesses of the trust policy have cosigned the checkpoint")]
+    QuorumMissing,
+    #[error("the tile store cannot be read or written")]
+    TileStoreUnavailable,
+    #[error(
+        "the tile store holds the checkpoint of another log: name an empty one, or the right one"
+    )]
+    PublishedForeign,
+    #[error(
+        "the log does not continue the checkpoint that it published: entries that it had are \
+         missing, as after restoring a backup that is older; restore one that is not, or begin a new \
+         log under another origin with an empty tile store"
+    )]
+    PublishedContradicted,
     /// What is stored contradicts itself: tampering, or a fault of ours.
     #[error("the log is inconsistent")]
     LogCorrupt,
@@ -78,15 +101,27 @@ impl Error {
             Self::IdempotencyConflict => (Code::AlreadyExists, "IDEMPOTENCY_CONFLICT"),
             Self::SubjectShredded => (Code::FailedPrecondition, "SUBJECT_SHREDDED"),
             Self::EntryUnknown => (Code::NotFound, "ENTRY_UNKNOWN"),
+            Self::HoldUnknown => (Code::NotFound, "HOLD_UNKNOWN"),
             Self::CheckpointPending => (Code::Unavailable, "CHECKPOINT_PENDING"),
             Self::LogEmpty => (Code::NotFound, "LOG_EMPTY"),
             Self::ArgumentInvalid { .. } => (Code::InvalidArgument, "ARGUMENT_INVALID"),
             Self::LogUnavailable => (Code::Unavailable, "LOG_UNAVAILABLE"),
             Self::LogFault => (Code::Unavailable, "LOG_FAULT"),
-            // It stops the process and answers no call.
+            // These stop the process and answer no call.
             Self::LogKeyChanged => (Code::Internal, "LOG_KEY_CHANGED"),
+            Self::LogRewound => (Code::Internal, "LOG_REWOUND"),
+            Self::KnownCheckpointForeign => (Code::Internal, "KNOWN_CHECKPOINT_FOREIGN"),
+            Self::QuorumMissing => (Code::Unavailable, "QUORUM_MISSING"),
+            Self::TileStoreUnavailable => (Code::Unavailable, "TILE_STORE_UNAVAILABLE"),
+            Self::PublishedForeign => (Code::Internal, "PUBLISHED_FOREIGN"),
+            Self::PublishedContradicted => (Code::Internal, "PUBLISHED_CONTRADICTED"),
             Self::LogCorrupt => (Code::Internal, "LOG_CORRUPT"),
         }
+    }
+
+    /// Whether it may be well the next time, and nothing that is stored is wrong.
+    pub(crate) fn may_pass(self) -> bool {
+        self.code_and_reason().0 == Code::Unavailable
     }
 
     /// The field to mend.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::context::Context;
+use crate::hold::{HoldLift, HoldOrder, RetentionStatement};
 use crate::vocabulary::{
     are_categories, is_key, is_policy_version, is_purpose, is_recipient_id, is_spiffe_id,
 };
@@ -27,6 +29,12 @@ pub(crate) enum Event {
     KeyDestroyed(KeyDestruction),
     /// A signed statement was made.
     Certificate(Certificate),
+    /// It was forbidden to shred a person.
+    HoldPlaced(HoldOrder),
+    /// A hold ended before its time.
+    HoldLifted(HoldLift),
+    /// The tenant stated how long it keeps evidence.
+    RetentionSet(RetentionStatement),
 }
 
 /// Personal data about to leave a vault.
@@ -44,6 +52,8 @@ pub(crate) struct Release {
     pub(crate) revision: u64,
     pub(crate) grant_id: Uuid,
     pub(crate) order_id: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) context: Option<Box<Context>>,
 }
 
 /// A release to a registered party.
@@ -93,6 +103,18 @@ pub(crate) struct KeyDestruction {
     /// `subject` or `order`.
     pub(crate) owner_kind: String,
     pub(crate) owner_id: Uuid,
+    /// The log's own entries that nobody can open any more; `None` for another service's key.
+    #[serde(flatten)]
+    pub(crate) covers: Option<Covered>,
+}
+
+/// The entries that were sealed under a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Covered {
+    /// How many they are.
+    pub(crate) entries: u64,
+    /// Lowercase hex of the RFC 6962 root over their leaf hashes, in their order.
+    pub(crate) entries_root: String,
 }
 
 /// A signed statement entered in the log.
@@ -142,6 +164,9 @@ impl Event {
                 "certificate.kind",
                 is_key(&certificate.certifies, 64, b"._-"),
             )]),
+            Self::HoldPlaced(order) => order.check(),
+            Self::HoldLifted(_) => Ok(()),
+            Self::RetentionSet(statement) => statement.check(),
         }
     }
 
@@ -152,7 +177,20 @@ impl Event {
             Self::Use(release) => Some(release.subject_id),
             Self::Disclosure(disclosure) => Some(disclosure.release.subject_id),
             Self::Consent(change) => Some(change.subject_id),
-            Self::PolicyVersion(_) | Self::KeyDestroyed(_) | Self::Certificate(_) => None,
+            Self::PolicyVersion(_)
+            | Self::KeyDestroyed(_)
+            | Self::Certificate(_)
+            | Self::HoldPlaced(_)
+            | Self::HoldLifted(_)
+            | Self::RetentionSet(_) => None,
+        }
+    }
+
+    /// The person whose standing decides whether it may be recorded.
+    pub(crate) fn about(&self) -> Option<Uuid> {
+        match self {
+            Self::HoldPlaced(order) => Some(order.subject_id),
+            _ => self.subject_id(),
         }
     }
 }
@@ -173,7 +211,17 @@ impl Release {
                 "release.policy_version",
                 is_policy_version(&self.policy_version),
             ),
-        ])
+        ])?;
+        self.context.as_ref().map_or(Ok(()), |it| it.check())
+    }
+}
+
+impl KeyDestruction {
+    /// Whether both are of one key. What it covers is not part of that: an older record of the same
+    /// destruction may not say it.
+    pub(crate) fn is_same_key(&self, other: &Self) -> bool {
+        let name = |it: &Self| (it.key_id, it.owner_kind.clone(), it.owner_id);
+        name(self) == name(other)
     }
 }
 
@@ -225,7 +273,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn first_broken(rules: &[(&'static str, bool)]) -> Result<(), &'static str> {
+/// The first field whose rule does not hold.
+pub(crate) fn first_broken(rules: &[(&'static str, bool)]) -> Result<(), &'static str> {
     match rules.iter().find(|(_, holds)| !holds) {
         Some((field, _)) => Err(field),
         None => Ok(()),
@@ -247,6 +296,7 @@ pub(crate) mod tests {
             revision: 4,
             grant_id: Uuid::from_u128(2),
             order_id: None,
+            context: None,
         }
     }
 
@@ -287,6 +337,7 @@ pub(crate) mod tests {
                 key_id: Uuid::from_u128(3),
                 owner_kind: "order".into(),
                 owner_id: Uuid::from_u128(4),
+                covers: None,
             }),
             Event::Certificate(Certificate {
                 certifies: "erasure".into(),
@@ -363,6 +414,10 @@ pub(crate) mod tests {
                 key_id: Uuid::nil(),
                 owner_kind: "subject".into(),
                 owner_id: Uuid::nil(),
+                covers: Some(Covered {
+                    entries: 3,
+                    entries_root: hex(&[7; 2]),
+                }),
             }),
         };
         let expected = concat!(
@@ -370,7 +425,8 @@ pub(crate) mod tests {
             r#""recorded_by":"spiffe://vow.local/workload/identity","#,
             r#""subject_sequence":null,"previous_commitment":null,"#,
             r#""event":{"kind":"key_destroyed","key_id":"00000000-0000-0000-0000-000000000000","#,
-            r#""owner_kind":"subject","owner_id":"00000000-0000-0000-0000-000000000000"}}"#,
+            r#""owner_kind":"subject","owner_id":"00000000-0000-0000-0000-000000000000","#,
+            r#""entries":3,"entries_root":"0707"}}"#,
         );
         let bytes = payload.to_bytes();
         assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);

@@ -2,7 +2,9 @@
 
 use ledger::{Entry, Opening};
 
-use crate::batch::{Candidate, Known, NewEntry, Recorded, Sealer, Sequenced, SubjectHead};
+use crate::batch::{
+    Candidate, Change, Known, NewEntry, Recorded, Sealer, Sequenced, Standing, SubjectHead,
+};
 use crate::error::Error;
 use crate::event::{Addressee, Event, Payload, hex};
 use crate::recipient::NotAdmitted;
@@ -60,7 +62,7 @@ impl Sequencer {
         let event = self.admit(candidate)?;
         let sealer = (candidate.tenant.clone(), event.subject_id());
         let head = self.subject_head(&sealer);
-        if head.is_some_and(|it| it.shredded) {
+        if head.is_some_and(|it| it.standing != Standing::Open) || self.holds_nothing(candidate) {
             return Err(Error::SubjectShredded);
         }
         sealable(&sealer)?;
@@ -80,7 +82,7 @@ impl Sequencer {
                 .destructions
                 .get(&candidate.destruction_id(destruction))
         {
-            let recorded = Some(*recorded).filter(|_| earlier == destruction);
+            let recorded = Some(*recorded).filter(|_| earlier.is_same_key(destruction));
             return recorded.map(Some).ok_or(Error::IdempotencyConflict);
         }
         Ok(None)
@@ -111,6 +113,16 @@ impl Sequencer {
             ..admitted.recipient
         };
         Ok(Event::Disclosure(admitted))
+    }
+
+    /// Whether it is a hold on what is destroyed, or being destroyed.
+    fn holds_nothing(&self, candidate: &Candidate) -> bool {
+        let Event::HoldPlaced(order) = &candidate.event else {
+            return false;
+        };
+        let id = (candidate.tenant.clone(), order.subject_id);
+        let head = self.known.subjects.get(&id);
+        head.is_some_and(|it| it.standing == Standing::Shredded)
     }
 
     /// The subject's newest entry, those of this batch included; `None` for evidence.
@@ -157,7 +169,7 @@ impl Sequencer {
             let head = SubjectHead {
                 sequence: head.unwrap_or_default().sequence + 1,
                 commitment: Some(commitment),
-                shredded: false,
+                standing: Standing::Open,
             };
             self.sequenced
                 .subjects
@@ -181,6 +193,14 @@ impl Sequencer {
                 .insert(request.id(), (request.clone(), Some(recorded)));
             self.sequenced.requests.push((request.clone(), recorded));
         }
+        let change = match &candidate.event {
+            Event::HoldPlaced(order) => Some(Change::HoldPlaced(order.clone())),
+            Event::HoldLifted(lift) => Some(Change::HoldLifted(lift.clone())),
+            Event::RetentionSet(statement) => Some(Change::RetentionSet(*statement)),
+            _ => None,
+        };
+        let changed = change.map(|it| (candidate.tenant.clone(), it, recorded));
+        self.sequenced.changes.extend(changed);
         if let Event::KeyDestroyed(destruction) = &candidate.event {
             let id = candidate.destruction_id(destruction);
             self.known
@@ -205,6 +225,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::event::tests::{disclosure, release};
     use crate::event::{KeyDestruction, PolicyPublication};
+    use crate::hold::tests::order;
     use crate::recipient::Recipient;
     use crate::recipient::tests::mail_house;
 
@@ -238,6 +259,7 @@ pub(crate) mod tests {
             key_id: Uuid::from_u128(key),
             owner_kind: "order".into(),
             owner_id: Uuid::from_u128(owner),
+            covers: None,
         })
     }
 
@@ -369,22 +391,47 @@ pub(crate) mod tests {
         );
     }
 
-    #[test]
-    fn nothing_is_recorded_of_a_shredded_subject() {
+    fn standing_so(standing: Standing) -> BTreeMap<(Tenant, Uuid), SubjectHead> {
         let head = SubjectHead {
-            shredded: true,
+            standing,
             ..SubjectHead::default()
         };
-        let subjects = BTreeMap::from([((Tenant::default(), release().subject_id), head)]);
-        let batch = [candidate(None, Event::Use(release()))];
-        let barred = run(
-            &batch,
-            Known {
-                subjects,
+        BTreeMap::from([((Tenant::default(), release().subject_id), head)])
+    }
+
+    #[test]
+    fn a_hold_is_placed_while_there_is_a_key_to_hold() {
+        let order = order("Superior Court", "24-1234");
+        assert_eq!(order.subject_id, release().subject_id);
+        let hold = [candidate(None, Event::HoldPlaced(order.clone()))];
+        for (standing, placed) in [
+            (Standing::Open, true),
+            (Standing::Waiting, true),
+            (Standing::Shredded, false),
+        ] {
+            let known = Known {
+                subjects: standing_so(standing),
                 ..known()
-            },
-        );
-        assert_eq!(barred.outcomes, [Err(Error::SubjectShredded)]);
+            };
+            let sequenced = run(&hold, known);
+            let changes = sequenced.changes.iter().map(|it| &it.1);
+            assert_eq!(sequenced.outcomes[0].is_ok(), placed, "{standing:?}");
+            let expected = placed.then(|| Change::HoldPlaced(order.clone()));
+            assert!(changes.eq(&expected), "{standing:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_recorded_of_a_shredded_subject() {
+        let batch = [candidate(None, Event::Use(release()))];
+        for standing in [Standing::Waiting, Standing::Shredded] {
+            let known = Known {
+                subjects: standing_so(standing),
+                ..known()
+            };
+            let barred = run(&batch, known);
+            assert_eq!(barred.outcomes, [Err(Error::SubjectShredded)]);
+        }
         let keyless = sequence(&batch, known(), |_| Err(Error::SubjectShredded), NOW);
         assert_eq!(keyless.outcomes, [Err(Error::SubjectShredded)]);
         assert!(keyless.entries.is_empty() && keyless.tiles.is_empty());
@@ -403,16 +450,11 @@ pub(crate) mod tests {
         let (key, recorded) = first.requests[0].clone();
         let remembered = HashMap::from([(key.id(), (key, Some(recorded)))]);
         // Also after the subject was shredded: what stands in the log stands there.
-        let head = SubjectHead {
-            shredded: true,
-            ..SubjectHead::default()
-        };
-        let subjects = BTreeMap::from([((Tenant::default(), release().subject_id), head)]);
         let later = run(
             &[event(b"a"), event(b"b")],
             Known {
                 requests: remembered,
-                subjects,
+                subjects: standing_so(Standing::Shredded),
                 ..known()
             },
         );

@@ -79,12 +79,17 @@ async fn commit(
     let batch: Vec<_> = candidates.into_iter().flatten().collect();
     let outcomes = match append(&store, &key_store, &batch).await {
         Ok(outcomes) => outcomes,
-        Err(error) => vec![Err(error); batch.len()],
+        Err(error) => {
+            if error == Error::LogCorrupt {
+                metrics.verification_failed();
+            }
+            vec![Err(error); batch.len()]
+        }
     };
     for (candidate, outcome) in batch.iter().zip(&outcomes) {
         // An older entry answers a repetition, and was counted when it was made.
         if outcome.is_ok_and(|it| it.entry_id == candidate.entry_id) {
-            metrics.recorded(&candidate.event);
+            metrics.recorded(&candidate.event, &candidate.recorded_by);
         }
     }
     let mut outcomes = outcomes.into_iter();
@@ -154,7 +159,7 @@ pub(crate) mod tests {
     use crate::event::{KeyDestruction, Payload};
     use crate::receipt::receipt;
     use crate::seal::open;
-    use crate::shredding::{replay, shred};
+    use crate::shredding::{Shredding, replay, shred};
     use crate::store::MIGRATIONS;
 
     const VAULT: &str = "spiffe://vow.local/workload/identity";
@@ -190,7 +195,7 @@ pub(crate) mod tests {
         }
 
         pub(crate) async fn replica(&self) -> Replica {
-            let store = Arc::new(Store::open(self.database.clone()).await.unwrap());
+            let store = Arc::new(Store::open(self.database.clone(), false).await.unwrap());
             let metrics = Metrics::default();
             let recorder = Recorder::start(store.clone(), self.key_store.clone(), metrics);
             Replica { store, recorder }
@@ -215,7 +220,7 @@ pub(crate) mod tests {
             let opening = open(&key.key, &stored.entry, &stored.sealed).unwrap();
             let (checkpoint, tiles) = self
                 .store
-                .proof_material(stored.index)
+                .proof_material(&[stored.index])
                 .await
                 .unwrap()
                 .unwrap();
@@ -257,17 +262,9 @@ pub(crate) mod tests {
         let places: Vec<_> = recorded.iter().map(|it| it.index).collect();
         assert_eq!(places, (0..300).collect::<Vec<_>>());
 
-        let published = replicas[0]
-            .store
-            .publish(&log_key(), now_ms())
-            .await
-            .unwrap();
+        let published = replicas[0].store.sign(&log_key(), now_ms()).await.unwrap();
         assert_eq!(published.size, 300);
-        let again = replicas[1]
-            .store
-            .publish(&log_key(), now_ms())
-            .await
-            .unwrap();
+        let again = replicas[1].store.sign(&log_key(), now_ms()).await.unwrap();
         assert_eq!((again.size, again.oldest_recorded_at), (300, None));
         for recorded in recorded {
             let verified = replicas[1].verified(&ground, recorded).await;
@@ -281,7 +278,7 @@ pub(crate) mod tests {
         for expected in 1..=3 {
             let replica = ground.replica().await;
             let recorded = replica.recorder.record_one(use_of(1)).await.unwrap();
-            replica.store.publish(&log_key(), now_ms()).await.unwrap();
+            replica.store.sign(&log_key(), now_ms()).await.unwrap();
             let opening = replica.verified(&ground, recorded).await.opening.unwrap();
             let payload = Payload::parse(&opening.payload).unwrap();
             assert_eq!(payload.subject_sequence, Some(expected));
@@ -295,13 +292,16 @@ pub(crate) mod tests {
         let tenant = Tenant::default();
         let recorded = recorder.record_one(use_of(1)).await.unwrap();
         let other = recorder.record_one(use_of(2)).await.unwrap();
-        store.publish(&log_key(), now_ms()).await.unwrap();
+        store.sign(&log_key(), now_ms()).await.unwrap();
 
         let subject = Uuid::from_u128(1);
         let shred = || shred(store, &ground.key_store, recorder, &tenant, subject);
-        let shredded = shred().await.unwrap().unwrap();
-        assert_eq!(shredded.recorded.index, 2);
-        assert_eq!(shred().await.unwrap(), Some(shredded), "twice is once");
+        let shredded = shred().await.unwrap();
+        assert_eq!(shred().await, Ok(shredded.clone()), "twice is once");
+        let Shredding::Shredded { recorded: end, .. } = shredded else {
+            panic!("nothing delays it: {shredded:?}");
+        };
+        assert_eq!(end.index, 2);
         assert_eq!(
             recorder.record_one(use_of(1)).await,
             Err(Error::SubjectShredded)
@@ -312,13 +312,13 @@ pub(crate) mod tests {
             Err(Error::SubjectShredded)
         );
 
-        store.publish(&log_key(), now_ms()).await.unwrap();
+        store.sign(&log_key(), now_ms()).await.unwrap();
         let replica = Replica {
             store: store.clone(),
             recorder: recorder.clone(),
         };
         assert_eq!(replica.verified(&ground, other).await.size, 3);
-        let destruction = replica.verified(&ground, shredded.recorded).await;
+        let destruction = replica.verified(&ground, end).await;
         let payload = Payload::parse(&destruction.opening.unwrap().payload).unwrap();
         assert!(
             matches!(payload.event, Event::KeyDestroyed(KeyDestruction { owner_id, .. })
@@ -330,7 +330,7 @@ pub(crate) mod tests {
             .await
             .unwrap()
             .unwrap();
-        let (checkpoint, tiles) = store.proof_material(gone.index).await.unwrap().unwrap();
+        let (checkpoint, tiles) = store.proof_material(&[gone.index]).await.unwrap().unwrap();
         let proof = prove_inclusion(gone.index, checkpoint.size, |id| tiles.hashes(id)).unwrap();
         let note = Note::parse(&checkpoint.note).unwrap();
         let log = log_key().verifier(SignatureType::Ed25519);
@@ -349,7 +349,7 @@ pub(crate) mod tests {
         let (tenant, subject) = (Tenant::default(), Uuid::from_u128(1));
         for _ in 0..2 {
             let shredded = shred(store, &ground.key_store, recorder, &tenant, subject).await;
-            assert_eq!(shredded, Ok(None));
+            assert_eq!(shredded, Ok(Shredding::NoKey));
         }
         assert_eq!(
             recorder.record_one(use_of(1)).await,
@@ -364,7 +364,8 @@ pub(crate) mod tests {
         let (tenant, subject) = (Tenant::default(), Uuid::from_u128(1));
         recorder.record_one(use_of(1)).await.unwrap();
         // Barred, and the key is there: as after a restore of the keys alone.
-        store.bar_subject(&tenant, subject, now_ms()).await.unwrap();
+        let delay = store.ask_shredding(&tenant, subject, now_ms()).await;
+        assert_eq!(delay, Ok(None));
         assert!(
             ground
                 .key_store
@@ -390,15 +391,15 @@ pub(crate) mod tests {
             .map(|(name, seed)| NoteKey::from_seed(name, &[seed; 32]).unwrap());
         assert_eq!(store.check_key(&others[0]).await, Ok(()), "nothing signed");
         recorder.record_one(use_of(1)).await.unwrap();
-        store.publish(&log_key(), now_ms()).await.unwrap();
+        store.sign(&log_key(), now_ms()).await.unwrap();
         recorder.record_one(use_of(1)).await.unwrap();
         for other in &others {
             let changed = Error::LogKeyChanged;
-            assert_eq!(store.publish(other, now_ms()).await, Err(changed));
+            assert_eq!(store.sign(other, now_ms()).await, Err(changed));
             assert_eq!(store.check_key(other).await, Err(changed));
         }
         assert_eq!(store.check_key(&log_key()).await, Ok(()));
-        assert_eq!(store.publish(&log_key(), now_ms()).await.unwrap().size, 2);
+        assert_eq!(store.sign(&log_key(), now_ms()).await.unwrap().size, 2);
     }
 
     #[tokio::test]

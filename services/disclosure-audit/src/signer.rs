@@ -16,6 +16,14 @@ use crate::store::Store;
 /// Half of what is promised, so that one slow commit does not break the promise.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+/// Whom the signer tells how far the log reaches.
+pub(crate) struct Sizes {
+    /// By a checkpoint that may be shown.
+    pub(crate) covered: watch::Sender<u64>,
+    /// By the last checkpoint that this replica signed.
+    pub(crate) signed_here: watch::Sender<u64>,
+}
+
 /// Signs what was committed until the process stops, and for as long as the log agrees with itself.
 ///
 /// Every replica runs it; the lock on the head leaves the signature to one of them.
@@ -25,9 +33,9 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Nothing more is signed then, and the process stops: a log that answers but cannot prove is worse than none.
 pub(crate) async fn run(
     store: Arc<Store>,
-    key: NoteKey,
+    key: Arc<NoteKey>,
     metrics: Metrics,
-    covered: watch::Sender<u64>,
+    sizes: Sizes,
     stop: Stop,
 ) -> anyhow::Result<()> {
     let mut ticks = interval(INTERVAL);
@@ -37,17 +45,25 @@ pub(crate) async fn run(
             _ = ticks.tick() => {}
             () = stop.requested() => return Ok(()),
         }
-        match store.publish(&key, now_ms()).await {
-            Ok(published) => {
-                metrics.covered(published.size);
-                if let Some(oldest) = published.oldest_recorded_at {
-                    metrics.signed(now_ms() - oldest);
-                }
-                covered.send_replace(published.size);
-            }
+        match sign(&store, &key, &metrics, &sizes).await {
+            Ok(()) => {}
             // The store has said why; the next tick tries again.
             Err(Error::LogUnavailable | Error::LogFault) => {}
-            Err(error) => return Err(error).context("signing a checkpoint"),
+            Err(error) => {
+                metrics.verification_failed();
+                return Err(error).context("signing a checkpoint");
+            }
         }
     }
+}
+
+async fn sign(store: &Store, key: &NoteKey, metrics: &Metrics, sizes: &Sizes) -> Result<(), Error> {
+    let signed = store.sign(key, now_ms()).await?;
+    metrics.covered(signed);
+    if let Some(oldest) = signed.oldest_recorded_at {
+        metrics.signed(now_ms() - oldest);
+        sizes.signed_here.send_replace(signed.size);
+    }
+    sizes.covered.send_replace(store.shown(signed).await?);
+    Ok(())
 }

@@ -7,12 +7,11 @@ use chassis::requests::sweep;
 use chassis::{
     Database, DatabaseFailure, Migration, RequestKey, Tenant, failure, remember, replay,
 };
-use ledger::{Frontier, LedgerError, NoteKey, tiles_for_inclusion};
+use ledger::Frontier;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use crate::batch::{Candidate, Known, Recorded, SubjectHead};
-use crate::checkpoint::{self, tiles_to_verify};
+use crate::batch::{Candidate, Change, Known, Recorded, SubjectHead};
 use crate::error::Error;
 use crate::event::{Event, KeyDestruction};
 use crate::log::sequence;
@@ -22,9 +21,14 @@ use crate::seal::SealingKeys;
 mod checkpoints;
 mod destroyed_keys;
 mod entries;
+mod evidence_retention;
+mod holds;
 mod log_head;
 mod recipients;
 mod requests;
+mod shreddings;
+mod signing;
+mod stored_log;
 mod subjects;
 #[cfg(test)]
 mod tests;
@@ -32,8 +36,11 @@ mod tiles;
 
 pub(crate) use checkpoints::SignedCheckpoint;
 pub(crate) use entries::StoredEntry;
+pub(crate) use evidence_retention::Stated;
+pub(crate) use holds::StoredHold;
 pub(crate) use log_head::Head;
-pub(crate) use tiles::Tiles;
+pub(crate) use signing::Covered;
+pub use stored_log::StoredLog;
 
 /// SQLite binds at most 32,766 values in a statement; no row here has more than ten.
 const ROWS_PER_STATEMENT: usize = 1_000;
@@ -45,25 +52,39 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "log",
         sql: include_str!("store/migrations/0001_log.sql"),
     },
+    Migration {
+        version: 2,
+        name: "cosigned checkpoints",
+        sql: include_str!("store/migrations/0002_cosigned.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "holds",
+        sql: include_str!("store/migrations/0003_holds.sql"),
+    },
     chassis::requests::MIGRATION,
 ];
 
 /// The log and the register.
 pub(crate) struct Store {
     database: Database,
+    /// Whether a checkpoint needs cosignatures before it is shown.
+    witnessed: bool,
     /// The right edge as this process last committed it. Another replica may have moved the log
     /// since, so it is used only when it fits the locked head.
     frontier: Mutex<Frontier>,
 }
 
 impl Store {
-    /// Takes over a migrated database.
-    pub(crate) async fn open(database: Database) -> Result<Self, Error> {
+    /// Takes over a migrated database. `witnessed` says whether a checkpoint needs cosignatures
+    /// before it is shown.
+    pub(crate) async fn open(database: Database, witnessed: bool) -> Result<Self, Error> {
         let transaction = database.begin().await.map_err(failed)?;
         log_head::ensure(&transaction).await?;
         transaction.commit().await.map_err(failed)?;
         Ok(Self {
             database,
+            witnessed,
             frontier: Mutex::default(),
         })
     }
@@ -72,7 +93,7 @@ impl Store {
     ///
     /// The lock on the head makes this the only writer, in this process and in every other, from
     /// the first read to the commit. That is also why no record can follow a shredding: whoever
-    /// shreds a subject first bars it under the same lock ([`Store::bar_subject`]) and destroys the
+    /// shreds a subject first bars it under the same lock ([`Store::ask_shredding`]) and destroys the
     /// key after.
     ///
     /// ```text
@@ -99,6 +120,9 @@ impl Store {
         subjects::put(&transaction, &sequenced.subjects).await?;
         destroyed_keys::insert(&transaction, &sequenced.destructions).await?;
         requests::remember(&transaction, &sequenced.requests, now).await?;
+        for (tenant, change, recorded) in &sequenced.changes {
+            apply(&transaction, tenant, change, *recorded).await?;
+        }
         log_head::advance(&transaction, Head::of(&sequenced.frontier)).await?;
         transaction.commit().await.map_err(failed)?;
         *self.frontier.lock().unwrap_or_else(PoisonError::into_inner) = sequenced.frontier;
@@ -117,7 +141,7 @@ impl Store {
         let mut asked = BTreeSet::new();
         for candidate in batch {
             let tenant = &candidate.tenant;
-            persons.extend(candidate.event.subject_id().map(|it| (tenant.clone(), it)));
+            persons.extend(candidate.event.about().map(|it| (tenant.clone(), it)));
             asked.extend(candidate.request.as_ref().map(|it| it.id()));
             match &candidate.event {
                 Event::Disclosure(it) => named.extend([(tenant.clone(), it.recipient.id.clone())]),
@@ -155,86 +179,6 @@ impl Store {
             .ok_or(Error::LogCorrupt)
     }
 
-    /// Publishes a checkpoint if the log grew since the last one, and says how far it is covered.
-    pub(crate) async fn publish(&self, key: &NoteKey, now: i64) -> Result<Published, Error> {
-        // Without the lock first: a quiet log costs its writers nothing.
-        let reader = self.database.read();
-        let covered = covered(checkpoints::newest(reader).await?.as_ref());
-        if log_head::read(reader).await?.size == covered {
-            return Ok(Published {
-                size: covered,
-                oldest_recorded_at: None,
-            });
-        }
-        let transaction = self.database.begin().await.map_err(failed)?;
-        let head = log_head::lock(&transaction).await?;
-        let previous = checkpoints::newest(&transaction).await?;
-        let published = self.sign(&transaction, key, previous, head, now).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(published)
-    }
-
-    async fn sign(
-        &self,
-        transaction: &impl ConnectionTrait,
-        key: &NoteKey,
-        previous: Option<SignedCheckpoint>,
-        Head { size, root }: Head,
-        now: i64,
-    ) -> Result<Published, Error> {
-        let before = covered(previous.as_ref());
-        if size == before {
-            // Another replica was quicker.
-            return Ok(Published {
-                size,
-                oldest_recorded_at: None,
-            });
-        }
-        let needed = tiles_to_verify(before, size).map_err(corrupt)?;
-        let tiles = tiles::read(transaction, &needed).await?;
-        let previous = previous.as_ref().map(|it| it.note.as_str());
-        let note = checkpoint::sign(key, previous, size, root, |id| tiles.hashes(id));
-        let note = note.map_err(corrupt)?.to_string();
-        checkpoints::insert(transaction, &SignedCheckpoint { size, note }, now).await?;
-        let oldest_recorded_at = entries::recorded_at(transaction, before).await?;
-        Ok(Published {
-            size,
-            oldest_recorded_at,
-        })
-    }
-
-    /// Whether the log was signed by this key so far, under its name.
-    pub(crate) async fn check_key(&self, key: &NoteKey) -> Result<(), Error> {
-        match self.checkpoint().await? {
-            Some(newest) => checkpoint::open(key, &newest.note)
-                .map(drop)
-                .map_err(corrupt),
-            None => Ok(()),
-        }
-    }
-
-    /// The newest checkpoint.
-    pub(crate) async fn checkpoint(&self) -> Result<Option<SignedCheckpoint>, Error> {
-        checkpoints::newest(self.database.read()).await
-    }
-
-    /// The newest checkpoint if it covers the entry at `index`, and the tiles that prove it.
-    ///
-    /// Two reads make one picture here: a checkpoint never changes, and a tile that grew in between
-    /// begins with what it was.
-    pub(crate) async fn proof_material(
-        &self,
-        index: u64,
-    ) -> Result<Option<(SignedCheckpoint, Tiles)>, Error> {
-        let reader = self.database.read();
-        let newest = checkpoints::newest(reader).await?;
-        let Some(checkpoint) = newest.filter(|it| it.size > index) else {
-            return Ok(None);
-        };
-        let needed = tiles_for_inclusion(index, checkpoint.size).map_err(|_| Error::LogCorrupt)?;
-        Ok(Some((checkpoint, tiles::read(reader, &needed).await?)))
-    }
-
     /// One entry of the tenant.
     pub(crate) async fn entry(
         &self,
@@ -264,19 +208,6 @@ impl Store {
         let id = (tenant.clone(), subject);
         let heads = subjects::heads(self.database.read(), BTreeSet::from([id.clone()])).await?;
         Ok(heads.get(&id).copied().unwrap_or_default())
-    }
-
-    /// Bars the subject: no entry of it follows any more. Twice changes nothing.
-    pub(crate) async fn bar_subject(
-        &self,
-        tenant: &Tenant,
-        subject: Uuid,
-        now: i64,
-    ) -> Result<(), Error> {
-        let transaction = self.database.begin().await.map_err(failed)?;
-        log_head::lock(&transaction).await?;
-        subjects::bar(&transaction, tenant, subject, now).await?;
-        transaction.commit().await.map_err(failed)
     }
 
     /// A page of all barred subjects, in the order of their ids.
@@ -368,14 +299,6 @@ impl Store {
     }
 }
 
-/// How far the log is covered by a checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Published {
-    pub(crate) size: u64,
-    /// When the oldest entry that waited for this checkpoint was recorded; `None` if none did.
-    pub(crate) oldest_recorded_at: Option<i64>,
-}
-
 impl Head {
     fn of(frontier: &Frontier) -> Self {
         Self {
@@ -385,15 +308,18 @@ impl Head {
     }
 }
 
-fn covered(newest: Option<&SignedCheckpoint>) -> u64 {
-    newest.map_or(0, |it| it.size)
-}
-
-/// What an operator changed is told from what must not be.
-fn corrupt(error: LedgerError) -> Error {
-    match error {
-        LedgerError::SignatureMissing => Error::LogKeyChanged,
-        _ => Error::LogCorrupt,
+async fn apply(
+    transaction: &impl ConnectionTrait,
+    tenant: &Tenant,
+    change: &Change,
+    recorded: Recorded,
+) -> Result<(), Error> {
+    match change {
+        Change::HoldPlaced(order) => holds::insert(transaction, tenant, order, recorded).await,
+        Change::HoldLifted(lift) => holds::lift(transaction, tenant, lift, recorded).await,
+        Change::RetentionSet(statement) => {
+            evidence_retention::put(transaction, tenant, *statement, recorded).await
+        }
     }
 }
 

@@ -8,8 +8,9 @@ mod wire;
 
 use std::sync::Arc;
 
-use chassis::{KeyStore, caller};
+use chassis::{Caller, KeyStore, caller, now_seconds};
 use client::Guard;
+use grant::Grant;
 use proto::identity::{
     CollectRequest, CollectResponse, EraseSubjectRequest, EraseSubjectResponse, FindSubjectRequest,
     FindSubjectResponse, GetErasureRequest, GetErasureResponse, GetSubjectRequest,
@@ -18,7 +19,7 @@ use proto::identity::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{peers::Peers, saga::Saga, store::Store};
+use crate::{error::Error, metrics::Metrics, peers::Peers, saga::Saga, store::Store};
 
 /// What answers the calls.
 pub(crate) struct Api {
@@ -27,6 +28,19 @@ pub(crate) struct Api {
     pub(crate) guard: Arc<Guard>,
     pub(crate) peers: Peers,
     pub(crate) saga: Saga,
+    pub(crate) metrics: Metrics,
+}
+
+impl Api {
+    /// The grant of a token that holds for this caller now.
+    async fn admit(&self, caller: &Caller, token: &str) -> Result<Grant, Error> {
+        let (holder, tenant) = (&caller.id, caller.tenant.as_str());
+        let admitted = self.guard.admit(token, holder, tenant, now_seconds()).await;
+        admitted.map_err(|error| {
+            self.metrics.vault.grant_refused(&error);
+            Error::from(error)
+        })
+    }
 }
 
 #[tonic::async_trait]
@@ -72,8 +86,10 @@ impl IdentityService for Api {
         request: Request<RevealRequest>,
     ) -> Result<Response<RevealResponse>, Status> {
         let caller = caller(&request)?.clone();
-        let answer = reveal::reveal(self, &caller, request.into_inner()).await?;
-        Ok(Response::new(answer))
+        let answer = reveal::reveal(self, &caller, request.into_inner()).await;
+        let refused = answer.as_ref().err().map(Error::reason);
+        self.metrics.vault.answered(refused);
+        Ok(Response::new(answer?))
     }
 
     async fn erase_subject(

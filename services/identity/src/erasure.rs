@@ -39,6 +39,35 @@ pub struct KeyGone {
     pub index: u64,
 }
 
+/// Why the key of the log entries is there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DelayReason {
+    /// Somebody who may ordered to keep them.
+    Hold,
+    /// The tenant's stated retention of evidence.
+    EvidenceRetention,
+}
+
+/// What keeps the key of the log entries, which the log destroys by itself when it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogKeyDelay {
+    /// All that keep it.
+    pub reasons: Vec<DelayReason>,
+    /// When the last of them ends, in Unix milliseconds, if that is known.
+    pub until_ms: Option<i64>,
+}
+
+/// What became of the key of the log entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogKey {
+    /// There was none: nothing was ever recorded.
+    None,
+    /// It is gone.
+    Gone(KeyGone),
+    /// It is kept for now.
+    Kept(LogKeyDelay),
+}
+
 /// What a finished step found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -50,10 +79,10 @@ pub enum Outcome {
     KeyDestroyed(Option<KeyGone>),
     /// Consent has forgotten.
     Forgotten,
-    /// The audit key is gone; there is none when nothing was ever recorded.
+    /// The audit key is gone, or will go without this erasure when nothing keeps it any more.
     LogShredded {
         /// The key.
-        audit_key: Option<KeyGone>,
+        log_key: LogKey,
         /// When, in Unix milliseconds.
         at_ms: i64,
     },
@@ -76,6 +105,8 @@ pub struct Erasure {
     pub own_key: Option<KeyGone>,
     /// The key of the log entries.
     pub audit_key: Option<KeyGone>,
+    /// What kept that key when the erasure ended.
+    pub log_key_delay: Option<LogKeyDelay>,
     /// When the last key was gone, in Unix milliseconds.
     pub completed_at_ms: Option<i64>,
     /// The signed certificate, not to be handed out before it is in the log.
@@ -93,6 +124,7 @@ impl Erasure {
             order_keys: Vec::new(),
             own_key: None,
             audit_key: None,
+            log_key_delay: None,
             completed_at_ms: None,
             certificate: None,
             entry_id: None,
@@ -121,8 +153,12 @@ impl Erasure {
                 Step::Forget
             }
             (Step::Forget, Outcome::Forgotten) => Step::ShredLog,
-            (Step::ShredLog, Outcome::LogShredded { audit_key, at_ms }) => {
-                self.audit_key = audit_key;
+            (Step::ShredLog, Outcome::LogShredded { log_key, at_ms }) => {
+                match log_key {
+                    LogKey::None => {}
+                    LogKey::Gone(key) => self.audit_key = Some(key),
+                    LogKey::Kept(delay) => self.log_key_delay = Some(delay),
+                }
                 self.completed_at_ms = Some(at_ms);
                 Step::Sign
             }
@@ -139,7 +175,7 @@ impl Erasure {
         true
     }
 
-    /// The statement to sign when every key is gone.
+    /// The statement to sign when every key is gone that nothing keeps.
     pub fn certificate(&self, tenant: &str, subject: Uuid) -> ErasureCertificate {
         let key_ids = |key: Option<KeyGone>| key.map(|it| it.key_id).into_iter().collect();
         let keys = [self.own_key, self.audit_key];
@@ -155,13 +191,13 @@ impl Erasure {
                 ("disclosure-audit".to_owned(), key_ids(self.audit_key)),
             ]),
             log_entries: keys.iter().flatten().map(|it| it.index).collect(),
-            retained: retained(),
+            retained: retained(self.log_key_delay.as_ref()),
         }
     }
 }
 
-fn retained() -> Vec<Retained> {
-    [
+fn retained(log_key_delay: Option<&LogKeyDelay>) -> Vec<Retained> {
+    let always = [
         (
             "the person's random id, marked as erased",
             "so that it is never given to anyone again",
@@ -175,8 +211,23 @@ fn retained() -> Vec<Retained> {
         what: what.to_owned(),
         why: why.to_owned(),
         until: None,
-    })
-    .to_vec()
+    });
+    let kept = log_key_delay.map(|delay| Retained {
+        what: "the key of the person's log entries, which is destroyed then".to_owned(),
+        why: delay.words().join(" and "),
+        until: delay.until_ms.map(seconds),
+    });
+    always.into_iter().chain(kept).collect()
+}
+
+impl LogKeyDelay {
+    fn words(&self) -> Vec<&'static str> {
+        let word = |it: &DelayReason| match it {
+            DelayReason::Hold => "a hold",
+            DelayReason::EvidenceRetention => "the stated retention of evidence",
+        };
+        self.reasons.iter().map(word).collect()
+    }
 }
 
 fn seconds(at_ms: i64) -> u64 {
@@ -198,7 +249,7 @@ mod tests {
 
     fn outcomes() -> Vec<(Step, Outcome)> {
         let shredded = Outcome::LogShredded {
-            audit_key: Some(AUDIT),
+            log_key: LogKey::Gone(AUDIT),
             at_ms: 9_999,
         };
         vec![
@@ -261,6 +312,39 @@ mod tests {
             [Uuid::from_u128(3)]
         );
         assert!(!certificate.retained.is_empty());
+    }
+
+    #[test]
+    fn the_certificate_says_what_keeps_the_key_of_the_log_entries_and_until_when() {
+        use DelayReason::{EvidenceRetention, Hold};
+        for (reasons, until_ms, why, until) in [
+            (vec![Hold], None, "a hold", None),
+            (
+                vec![Hold, EvidenceRetention],
+                Some(1_900_000_000_999),
+                "a hold and the stated retention of evidence",
+                Some(1_900_000_000),
+            ),
+        ] {
+            let mut erasure = Erasure::requested(1_000);
+            for (step, outcome) in outcomes() {
+                let log_key = LogKey::Kept(LogKeyDelay {
+                    reasons: reasons.clone(),
+                    until_ms,
+                });
+                let kept = Outcome::LogShredded { log_key, at_ms: 9 };
+                let outcome = if step == Step::ShredLog {
+                    kept
+                } else {
+                    outcome
+                };
+                assert!(erasure.advance(outcome), "it goes on at {step:?}");
+            }
+            let certificate = erasure.certificate("default", Uuid::from_u128(7));
+            assert!(certificate.destroyed_keys["disclosure-audit"].is_empty());
+            let kept = certificate.retained.last().unwrap();
+            assert_eq!((kept.why.as_str(), kept.until), (why, until));
+        }
     }
 
     #[test]

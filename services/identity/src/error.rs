@@ -88,6 +88,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The `ErrorInfo.reason` it is refused with.
+    pub fn reason(&self) -> &'static str {
+        self.code_and_reason().1
+    }
+
     /// The status code, and the reason a program reads.
     fn code_and_reason(&self) -> (Code, &'static str) {
         match self {

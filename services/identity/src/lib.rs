@@ -14,6 +14,7 @@ pub mod subject;
 pub mod value;
 
 mod api;
+mod metrics;
 mod peers;
 mod saga;
 mod store;
@@ -28,13 +29,16 @@ use grant::{KeyBundle, SigningKey};
 use proto::identity::identity_service_server::IdentityServiceServer;
 use tonic::service::Routes;
 
-use crate::{api::Api, peers::Peers, saga::Saga, store::Store};
+use crate::{api::Api, metrics::Metrics, peers::Peers, saga::Saga, store::Store};
 
 pub use store::MIGRATIONS;
 
 /// The service's name: its folder, its workload identity, the audience of its grants and the issuer
 /// of its certificates.
 pub const NAME: &str = "identity";
+
+/// How long an erasure may take unless configured otherwise, in seconds.
+pub const ERASURE_DEADLINE_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// What the service needs to know before it starts.
 #[derive(clap::Args, Clone, Debug)]
@@ -57,6 +61,11 @@ pub struct Config {
     /// Address of disclosure-audit, as https://host:port.
     #[arg(long, env = "VOW_DISCLOSURE_AUDIT")]
     pub disclosure_audit: String,
+    /// How many seconds an erasure may take before it counts as overdue: 30 days, which the
+    /// strictest laws leave for it.
+    #[arg(long, env = "VOW_ERASURE_DEADLINE_SECONDS", default_value_t = ERASURE_DEADLINE_SECONDS,
+          value_parser = clap::value_parser!(i64).range(1..))]
+    pub erasure_deadline_seconds: i64,
 }
 
 /// Serves until the process is stopped.
@@ -66,16 +75,19 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     let pem = fs::read_to_string(&config.certificate_key).context("reading the certificate key")?;
     let certificate_key =
         SigningKey::from_pkcs8_pem(&pem).context("reading the certificate key")?;
-    let connect = |address: &str| client::connect(address, process.material());
     let peers = Peers {
-        consent: connect(&config.consent)?,
-        payments_data: connect(&config.payments_data)?,
-        log: connect(&config.disclosure_audit)?,
+        consent: process.connect(&config.consent)?,
+        payments_data: process.connect(&config.payments_data)?,
+        log: process.connect(&config.disclosure_audit)?,
     };
     let store = Store::new(process.database(store::MIGRATIONS).await?);
     let keys = process.key_store().await?;
     let guard = Guard::new(NAME, grant_keys, peers.consent.clone(), peers.log.clone());
+    let metrics = Metrics::register(process.metrics());
+    metrics.vault.follow(process.metrics(), &guard);
     let saga = Saga {
+        metrics: metrics.clone(),
+        deadline_ms: config.erasure_deadline_seconds.saturating_mul(1_000),
         store: store.clone(),
         keys: keys.clone(),
         guard: guard.clone(),
@@ -98,6 +110,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         guard,
         peers,
         saga,
+        metrics,
     };
     let routes = Routes::new(IdentityServiceServer::new(api));
     process

@@ -7,7 +7,8 @@ use proto::{
         consent_service_client::ConsentServiceClient,
     },
     disclosure_audit::{
-        ShredSubjectRequest, disclosure_audit_service_client::DisclosureAuditServiceClient,
+        self as log, ShredDelay, ShredSubjectRequest,
+        disclosure_audit_service_client::DisclosureAuditServiceClient,
     },
     payments_data::{
         EraseSubjectOrdersRequest, payments_data_service_client::PaymentsDataServiceClient,
@@ -17,7 +18,7 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::{
-    erasure::KeyGone,
+    erasure::{DelayReason, KeyGone, LogKey, LogKeyDelay},
     error::Error,
     subject::{AgeBand, Facts},
 };
@@ -116,8 +117,9 @@ impl Peers {
         }
     }
 
-    /// Destroys the key of the person's log entries. There is none when nothing was recorded.
-    pub async fn shred_log(&self, tenant: &str, subject: Uuid) -> Result<Option<KeyGone>, Error> {
+    /// Has the key of the person's log entries destroyed, now or as soon as nothing keeps it. There
+    /// is none when nothing was recorded.
+    pub async fn shred_log(&self, tenant: &str, subject: Uuid) -> Result<LogKey, Error> {
         let ask = ShredSubjectRequest {
             subject_id: subject.to_string(),
         };
@@ -126,10 +128,13 @@ impl Peers {
             .await
             .map_err(|status| unavailable(&status))?
             .into_inner();
-        if answer.key_id.is_empty() {
-            return Ok(None);
+        if let Some(delay) = &answer.delay {
+            return Ok(LogKey::Kept(log_key_delay(delay)));
         }
-        Ok(Some(KeyGone {
+        if answer.key_id.is_empty() {
+            return Ok(LogKey::None);
+        }
+        Ok(LogKey::Gone(KeyGone {
             key_id: key_id(&answer.key_id)?,
             index: answer.index,
         }))
@@ -137,6 +142,20 @@ impl Peers {
 
     fn consent(&self) -> ConsentServiceClient<Connection> {
         ConsentServiceClient::new(self.consent.clone())
+    }
+}
+
+fn log_key_delay(delay: &ShredDelay) -> LogKeyDelay {
+    let reason = |it| match it {
+        log::DelayReason::Hold => Some(DelayReason::Hold),
+        log::DelayReason::EvidenceRetention => Some(DelayReason::EvidenceRetention),
+        log::DelayReason::Unspecified => None,
+    };
+    let milliseconds =
+        |it: prost_types::Timestamp| it.seconds * 1_000 + i64::from(it.nanos) / 1_000_000;
+    LogKeyDelay {
+        reasons: delay.reasons().filter_map(reason).collect(),
+        until_ms: delay.until.map(milliseconds),
     }
 }
 

@@ -65,6 +65,7 @@ mod tests {
             purpose: String::new(),
             categories: ["user.name", "user.contact"].map(str::to_owned).to_vec(),
             clauses: Vec::new(),
+            basis: None,
             policy_version: "v1".to_owned(),
             revision: 1,
             iat: 0,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chassis::{KeyStore, Stop, Tenant, now_ms};
+use chassis::{KeyStore, RequestKey, Stop, Tenant, now_ms};
 use client::{DestroyedKeys, Guard, KeyOwner, parse_id};
 use grant::SigningKey;
 use proto::disclosure_audit::{Certificate, KeyDestruction, RecordRequest, record_request::Event};
@@ -14,6 +14,7 @@ use vault::Owner;
 use crate::{
     erasure::{Erasure, KeyGone, Outcome, Step},
     error::Error,
+    metrics::Metrics,
     peers::Peers,
     store::Store,
     subject::State,
@@ -22,11 +23,12 @@ use crate::{
 /// How often unfinished erasures are looked for.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a caller waits at most for the end of an erasure. Then it goes on by itself.
-const CALL_WAIT: Duration = Duration::from_secs(4);
+/// How long a caller waits at most for the end of an erasure. Then it goes on by itself. With the
+/// next, and what the database takes, well below the 5 seconds that callers wait by default.
+const CALL_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a caller waits at most for consent to quarantine, before the erasure begins without.
-const QUARANTINE_WAIT: Duration = Duration::from_secs(2);
+const QUARANTINE_WAIT: Duration = Duration::from_secs(1);
 
 /// Between two attempts within one call, since consent's evidence takes moments to reach the log,
 /// and between two to quarantine somebody late.
@@ -39,6 +41,9 @@ const ERASURES_MAX: u64 = 1000;
 /// store takes each outcome in once.
 #[derive(Clone)]
 pub(crate) struct Saga {
+    pub(crate) metrics: Metrics,
+    /// How long an erasure may take before it is overdue.
+    pub(crate) deadline_ms: i64,
     pub(crate) store: Store,
     pub(crate) keys: KeyStore,
     pub(crate) guard: Arc<Guard>,
@@ -74,10 +79,7 @@ impl Saga {
             match person.state {
                 State::Active => {
                     let erasure = Erasure::requested(now_ms());
-                    let begun = self
-                        .store
-                        .begin_erasure(tenant, person.subject, None, &erasure);
-                    begun.await?;
+                    self.begin(tenant, person.subject, None, &erasure).await?;
                 }
                 // Registered again by the same request, the person would get a key again.
                 State::Pending => {
@@ -86,6 +88,24 @@ impl Saga {
                 }
                 State::Erasing | State::Erased => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Begins an erasure, unless one has begun before.
+    pub(crate) async fn begin(
+        &self,
+        tenant: &Tenant,
+        subject: Uuid,
+        request: Option<&RequestKey>,
+        erasure: &Erasure,
+    ) -> Result<(), Error> {
+        let begun = self
+            .store
+            .begin_erasure(tenant, subject, request, erasure)
+            .await?;
+        if begun {
+            self.metrics.started();
         }
         Ok(())
     }
@@ -120,7 +140,8 @@ impl Saga {
             let quarantined = async {
                 self.peers.quarantine(tenant.as_str(), subject).await?;
                 let outcome = Outcome::Quarantined;
-                self.store.advance_erasure(&tenant, subject, outcome).await
+                let store = &self.store;
+                store.advance_erasure(&tenant, subject, outcome).await
             };
             // Consent is away, for the others too. `run` asks for each, and says so.
             if quarantined.await.is_err() {
@@ -158,6 +179,10 @@ impl Saga {
     }
 
     async fn finish_all(&self) {
+        let late = now_ms() - self.deadline_ms;
+        if let Ok(backlog) = self.store.erasure_backlog(late).await {
+            self.metrics.waiting(&backlog);
+        }
         let unfinished = match self.store.unfinished_erasures(None, ERASURES_MAX).await {
             Ok(unfinished) => unfinished,
             Err(error) => {
@@ -183,7 +208,11 @@ impl Saga {
             let Some(outcome) = self.perform(tenant, subject, &erasure).await? else {
                 return Ok(());
             };
-            self.store.advance_erasure(tenant, subject, outcome).await?;
+            let is_last = matches!(outcome, Outcome::Entered(_));
+            let advanced = self.store.advance_erasure(tenant, subject, outcome).await?;
+            if is_last && advanced {
+                self.metrics.completed();
+            }
         }
     }
 
@@ -209,7 +238,7 @@ impl Saga {
                 Outcome::Forgotten
             }
             Step::ShredLog => Outcome::LogShredded {
-                audit_key: self.peers.shred_log(name, subject).await?,
+                log_key: self.peers.shred_log(name, subject).await?,
                 at_ms: now_ms(),
             },
             // Stored before it is entered: a certificate signed again after a crash would say

@@ -7,6 +7,8 @@ mod subjects;
 mod tests;
 mod values;
 
+pub(crate) use erasures::Backlog;
+
 use chassis::{
     Database, Migration, RequestKey, Tenant, is_lost_race, is_unavailable, remember, replay,
     requests,
@@ -26,6 +28,11 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 1,
         name: "subjects",
         sql: include_str!("store/migrations/0001_subjects.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "log key delay",
+        sql: include_str!("store/migrations/0002_log_key_delay.sql"),
     },
     requests::MIGRATION,
 ];
@@ -198,14 +205,15 @@ impl Store {
     }
 
     /// Begins an erasure: from here on nothing of the person opens here, the sealed values and the
-    /// index are gone, and the saga has its row. Once one has begun it changes nothing.
+    /// index are gone, and the saga has its row. Once one has begun it changes nothing; the answer
+    /// is whether this one began.
     pub(crate) async fn begin_erasure(
         &self,
         tenant: &Tenant,
         subject: Uuid,
         request: Option<&RequestKey>,
         erasure: &Erasure,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let transaction = self.database.begin().await.map_err(failed)?;
         let name = tenant.as_str();
         let state = subjects::lock(&transaction, name, subject).await?;
@@ -226,7 +234,8 @@ impl Store {
             }
             Some(State::Erasing | State::Erased) => {}
         }
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        Ok(state == Some(State::Active))
     }
 
     /// How far a person's erasure is.
@@ -238,25 +247,26 @@ impl Store {
         erasures::find(self.database.read(), tenant.as_str(), subject).await
     }
 
-    /// Takes the outcome of a step in, unless somebody else's was faster.
+    /// Takes the outcome of a step in, unless somebody else's was faster; the answer says which.
     pub(crate) async fn advance_erasure(
         &self,
         tenant: &Tenant,
         subject: Uuid,
         outcome: Outcome,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let transaction = self.database.begin().await.map_err(failed)?;
         let name = tenant.as_str();
         let erasure = erasures::lock(&transaction, name, subject).await?;
         let mut erasure = erasure.ok_or(Error::Internal)?;
         if !erasure.advance(outcome) {
-            return Ok(());
+            return Ok(false);
         }
         erasures::update(&transaction, name, subject, &erasure).await?;
         if erasure.next == Step::Finished {
             subjects::set_state(&transaction, name, subject, State::Erased).await?;
         }
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        Ok(true)
     }
 
     /// Forgets the requests carried out before a time in Unix milliseconds.
@@ -264,6 +274,12 @@ impl Store {
         requests::sweep(self.database.write(), before_ms)
             .await
             .map_err(failed)
+    }
+
+    /// How many erasures are not finished, of every tenant, and how many of them were asked for
+    /// before a time in Unix milliseconds.
+    pub(crate) async fn erasure_backlog(&self, late_ms: i64) -> Result<Backlog, Error> {
+        erasures::backlog(self.database.read(), late_ms).await
     }
 
     /// Erasures that are not finished, all or those with one step to do next, the oldest first, of

@@ -9,8 +9,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use chassis::{Caller, KeyStore, RequestKey, Tenant, caller, now_ms};
+use chassis::{Caller, KeyStore, RequestKey, Tenant, VaultMetrics, caller, now_ms, now_seconds};
 use client::Guard;
+use grant::Grant;
 use prost::Message;
 use proto::payments_data::{
     CancelOrderRequest, CancelOrderResponse, EraseSubjectOrdersRequest, EraseSubjectOrdersResponse,
@@ -36,6 +37,19 @@ pub(crate) struct Api {
     pub(crate) keys: KeyStore,
     pub(crate) guard: Arc<Guard>,
     pub(crate) closing: Closing,
+    pub(crate) metrics: VaultMetrics,
+}
+
+impl Api {
+    /// The grant of a token that holds for this caller now.
+    async fn admit(&self, caller: &Caller, token: &str) -> Result<Grant, Error> {
+        let (holder, tenant) = (&caller.id, caller.tenant.as_str());
+        let admitted = self.guard.admit(token, holder, tenant, now_seconds()).await;
+        admitted.map_err(|error| {
+            self.metrics.grant_refused(&error);
+            Error::from(error)
+        })
+    }
 }
 
 #[tonic::async_trait]
@@ -75,8 +89,10 @@ impl PaymentsDataService for Api {
         request: Request<ReleaseRequest>,
     ) -> Result<Response<ReleaseResponse>, Status> {
         let caller = caller(&request)?.clone();
-        let answer = release::release(self, &caller, request.into_inner()).await?;
-        Ok(Response::new(answer))
+        let answer = release::release(self, &caller, request.into_inner()).await;
+        self.metrics
+            .answered(answer.as_ref().err().map(Error::reason));
+        Ok(Response::new(answer?))
     }
 
     async fn settle_order(

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::{KeyStore, Stop, Tenant, now_ms};
 use client::{Connection, DestroyedKeys, KeyOwner};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{sync::Notify, time::timeout};
 use vault::Owner;
 
@@ -31,15 +32,17 @@ pub(crate) struct Closing {
     keys: KeyStore,
     log: Connection,
     closed: Arc<Notify>,
+    outbox: Gauge,
 }
 
 impl Closing {
-    pub(crate) fn new(store: Store, keys: KeyStore, log: Connection) -> Self {
+    pub(crate) fn new(store: Store, keys: KeyStore, log: Connection, outbox: Gauge) -> Self {
         Self {
             store,
             keys,
             log,
             closed: Arc::default(),
+            outbox,
         }
     }
 
@@ -104,11 +107,13 @@ impl Closing {
         self.store
             .forget_requests(now_ms() - REQUESTS_KEPT_MS)
             .await?;
-        let mut swept = Ok(());
+        let (mut swept, mut waiting) = (Ok(()), 0);
         for tenant in self.keys.tenants().await? {
             // No tenant waits for another's trouble; the first is what is told.
             swept = swept.and(self.sweep_tenant(&tenant).await);
+            waiting += self.store.count_to_destroy(&tenant).await?;
         }
+        self.outbox.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         swept
     }
 

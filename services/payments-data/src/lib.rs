@@ -16,6 +16,7 @@ pub mod value;
 
 mod api;
 mod closing;
+mod metrics;
 mod peers;
 mod store;
 
@@ -28,7 +29,7 @@ use grant::KeyBundle;
 use proto::payments_data::payments_data_service_server::{PaymentsDataServiceServer, SERVICE_NAME};
 use tonic::service::Routes;
 
-use crate::{api::Api, closing::Closing, store::Store};
+use crate::{api::Api, closing::Closing, metrics::Metrics, store::Store};
 
 pub use store::MIGRATIONS;
 
@@ -58,21 +59,26 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     let keys = process.key_store().await?;
     let bundle = fs::read_to_string(&config.grant_keys).context("reading the grant keys")?;
     let bundle = KeyBundle::parse(&bundle).context("reading the grant keys")?;
-    let consent = client::connect(&config.consent, process.material())?;
-    let log = client::connect(&config.disclosure_audit, process.material())?;
+    let consent = process.connect(&config.consent)?;
+    let log = process.connect(&config.disclosure_audit)?;
 
-    let closing = Closing::new(store.clone(), keys.clone(), log.clone());
+    let metrics = Metrics::register(process.metrics());
+    let outbox = metrics.outbox.clone();
+    let closing = Closing::new(store.clone(), keys.clone(), log.clone(), outbox);
     let stop = process.stop();
     tokio::select! {
         replayed = closing.replay_destroyed() => replayed?,
         () = stop.requested() => return Ok(()),
     }
     process.spawn("sweep", closing.clone().sweep(stop));
+    let guard = Guard::new(NAME, bundle, consent, log);
+    metrics.vault.follow(process.metrics(), &guard);
     let api = Api {
         store,
         keys,
-        guard: Guard::new(NAME, bundle, consent, log),
+        guard,
         closing,
+        metrics: metrics.vault,
     };
     let routes = Routes::new(PaymentsDataServiceServer::new(api));
     process.serve(routes, &[SERVICE_NAME]).await

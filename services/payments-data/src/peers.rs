@@ -1,6 +1,6 @@
 //! Calls to the log: what is told it of releases and of keys that are gone.
 
-use client::Connection;
+use client::{Connection, release_context};
 use grant::{Action, Grant};
 use proto::disclosure_audit::{
     self as log, KeyDestruction, RecordBatchRequest, RecordRequest,
@@ -15,6 +15,7 @@ const ATTEMPTS: u32 = 3;
 
 /// The event of a release that is about to happen, to be recorded before it does.
 pub(crate) fn release_event(release: &Release, grant: Grant) -> RecordRequest {
+    let context = release_context(&grant);
     let (recipient_id, recipient_kind) = match grant.action {
         Action::Disclose {
             recipient,
@@ -34,6 +35,7 @@ pub(crate) fn release_event(release: &Release, grant: Grant) -> RecordRequest {
         revision: grant.revision,
         grant_id: grant.jti.to_string(),
         order_id: release.order.0.to_string(),
+        context,
     };
     RecordRequest {
         request_id: release.record_id(),

@@ -110,6 +110,7 @@ mod tests {
                 .map(str::to_owned)
                 .to_vec(),
             clauses: vec!["use.payment-only-for-its-order".to_owned()],
+            basis: None,
             policy_version: "v1".to_owned(),
             revision: 7,
             iat: 1_800_000_000,

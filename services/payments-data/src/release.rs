@@ -101,6 +101,7 @@ mod tests {
             purpose: PURPOSE.to_owned(),
             categories: ["a", "b", "ab"].map(str::to_owned).to_vec(),
             clauses: Vec::new(),
+            basis: None,
             policy_version: "v1".to_owned(),
             revision: 7,
             iat: 0,

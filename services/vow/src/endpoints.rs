@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::Context;
+use client::Addresses;
 use serde::{Deserialize, Serialize};
 
 use crate::init::Layout;
@@ -12,6 +13,9 @@ use crate::init::Layout;
 pub struct Endpoints {
     /// By the service's name.
     pub services: BTreeMap<String, Endpoint>,
+    /// The published log, plain HTTP.
+    #[serde(default)]
+    pub log: String,
 }
 
 /// The addresses of one service.
@@ -30,6 +34,17 @@ impl Endpoints {
         Ok(&endpoint
             .with_context(|| format!("{service} is not listed"))?
             .grpc)
+    }
+
+    /// The gRPC addresses of all four.
+    pub fn addresses(&self) -> anyhow::Result<Addresses> {
+        let address = |service| self.grpc(service).map(str::to_owned);
+        Ok(Addresses {
+            disclosure_audit: address(disclosure_audit::NAME)?,
+            consent: address(consent::NAME)?,
+            payments_data: address(payments_data::NAME)?,
+            identity: address(identity::NAME)?,
+        })
     }
 
     /// Writes the file whole: a reader sees all of it or nothing.

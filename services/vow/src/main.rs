@@ -2,13 +2,15 @@
 
 mod endpoints;
 mod init;
+mod log_audit;
 mod migrate;
-mod policy_check;
+mod policy;
 mod say;
 mod serve;
 mod tour;
 mod up;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -36,9 +38,12 @@ enum Command {
     /// Bring one service's databases to this version, and stop.
     Migrate(migrate::Args),
     /// Work on policy files.
-    Policy(policy_check::Args),
-    /// Verify a receipt or a certificate offline.
+    Policy(policy::Args),
+    /// Verify receipts, a whole log or a certificate.
     Verify(verify::Args),
+    /// Work on the log.
+    Log(log_audit::Args),
+    Witness(witness::Args),
     /// Walk one person's life through a suite, showing each decision with its clause.
     Tour(tour::Args),
 }
@@ -60,8 +65,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(args) => up::run(args)?,
         Command::Serve(args) => serve::run(args)?,
         Command::Migrate(args) => migrate::run(args)?,
-        Command::Policy(args) => return policy_check::run(args),
+        Command::Policy(args) => return policy::run(args),
         Command::Verify(args) => return verify::run(args),
+        Command::Log(args) => return log_audit::run(args),
+        Command::Witness(args) => witness::run(args)?,
         Command::Tour(args) => tour::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

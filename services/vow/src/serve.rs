@@ -58,17 +58,6 @@ impl Service {
         }
     }
 
-    /// Brings the databases to this version.
-    pub async fn migrate(&self) -> anyhow::Result<()> {
-        let migrations = match self {
-            Service::DisclosureAudit(_) => disclosure_audit::MIGRATIONS,
-            Service::Consent(_) => consent::MIGRATIONS,
-            Service::PaymentsData(_) => payments_data::MIGRATIONS,
-            Service::Identity(_) => identity::MIGRATIONS,
-        };
-        chassis::migrate(self.chassis(), migrations).await
-    }
-
     fn chassis(&self) -> &chassis::Config {
         match self {
             Service::DisclosureAudit(config) => &config.chassis,

@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use anyhow::{Context, bail};
-use chassis::{DatabaseUrl, GRACE_PERIOD_SECONDS, Process, Stop, Telemetry};
+use chassis::{
+    CONNECTION_AGE_SECONDS, CONNECTIONS_MAX, DatabaseUrl, Databases, GRACE_PERIOD_SECONDS,
+    Migrations, Process, Stop, Telemetry,
+};
 use client::{Addresses, Clients, Material};
+use disclosure_audit::{TileListen, TileStoreUrl};
 use proto::consent::{GetPolicyRequest, PublishPolicyRequest};
 use tokio::{
     runtime::{self, Runtime},
@@ -23,7 +27,7 @@ use crate::{
 const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
 const POLICY_FILE: &str = "policies/gupshup-bots.toml";
 const TENANT: &str = "default";
-/// The last of the eight ports must be one.
+/// The last of the nine ports must be one.
 const PORT_MAX: i64 = 65_432;
 /// How far the admin ports lie above the gRPC ports.
 const ADMIN_PORT_OFFSET: u16 = 100;
@@ -36,12 +40,19 @@ pub struct Args {
     /// The folder of the material and, on SQLite, of the data.
     #[arg(long, default_value = ".vow", env = "VOW_DIR")]
     dir: PathBuf,
-    /// The first of four gRPC ports; the admin ports lie 100 above. 0 takes free ones.
+    /// The first of four gRPC ports, before the one of the published log; the admin ports lie 100
+    /// above. 0 takes free ones.
     #[arg(long, default_value_t = 7401, value_parser = clap::value_parser!(u16).range(..=PORT_MAX))]
     port: u16,
     /// A service's database, as SERVICE=postgres://...; SQLite in the folder for those not named.
     #[arg(long = "database-url", value_name = "SERVICE=URL")]
     databases: Vec<ServiceDatabase>,
+    /// Where the log is published: file:///folder or s3://bucket/prefix; a folder in the folder by default.
+    #[arg(long, env = "VOW_TILE_STORE", value_name = "URL")]
+    tile_store: Option<TileStoreUrl>,
+    /// File of the log's own trust policy: the witnesses who must cosign what it shows. By default none must.
+    #[arg(long, env = "VOW_LOG_TRUST_POLICY", value_name = "FILE")]
+    log_trust_policy: Option<PathBuf>,
 }
 
 /// One service's database, as it is named on the command line.
@@ -49,6 +60,13 @@ pub struct Args {
 struct ServiceDatabase {
     service: &'static str,
     url: DatabaseUrl,
+}
+
+/// Where the log is published and served from.
+struct Published {
+    tile_store: TileStoreUrl,
+    tile_listen: TileListen,
+    log_trust_policy: Option<PathBuf>,
 }
 
 /// A suite that runs in this process.
@@ -80,6 +98,8 @@ impl Args {
             dir,
             port: 0,
             databases: Vec::new(),
+            tile_store: None,
+            log_trust_policy: None,
         }
     }
 
@@ -117,12 +137,14 @@ impl Suite {
     /// Makes what is missing, starts the four services, and returns when all of them serve.
     pub async fn start(layout: &Layout, args: &Args, stop: Stop) -> anyhow::Result<Self> {
         if !layout.authority().exists() {
-            init::write_material(layout)?;
+            init::write_material(layout, |_| Vec::new())?;
         }
         // All four are bound before any of them starts, so that each knows where its peers are.
         let mut processes = Vec::new();
+        let (tile_listen, tile_port) = TileListen::bind(args.listen(SERVICES.len(), 0))?;
         let mut endpoints = Endpoints {
             services: BTreeMap::new(),
+            log: format!("http://localhost:{}", tile_port.port()),
         };
         for (position, service) in SERVICES.into_iter().enumerate() {
             let config = chassis_config(layout, args, service, position);
@@ -133,11 +155,17 @@ impl Suite {
                 .insert(service.to_owned(), endpoint(&process)?);
             processes.push((service, config, process));
         }
+        let folder = || TileStoreUrl::Folder(layout.published_log());
+        let published = Published {
+            tile_store: args.tile_store.clone().unwrap_or_else(folder),
+            tile_listen,
+            log_trust_policy: args.log_trust_policy.clone(),
+        };
         let mut services = JoinSet::new();
         let mut ready = Vec::new();
         for (service, config, process) in processes {
             ready.push(process.ready());
-            let service = configured(layout, &endpoints, service, config)?;
+            let service = configured(layout, &endpoints, service, config, &published)?;
             services.spawn_blocking(move || on_a_runtime_of_its_own(service, process));
         }
         let mut suite = Self {
@@ -155,7 +183,7 @@ impl Suite {
                 }
             }
         }
-        publish_first_policy(layout, &suite.endpoints).await?;
+        publish_first_policy(layout, &suite.endpoints.addresses()?).await?;
         suite.endpoints.write(&layout.endpoints())?;
         Ok(suite)
     }
@@ -181,33 +209,33 @@ fn on_a_runtime_of_its_own(service: Service, process: Process) -> anyhow::Result
 }
 
 /// Clients of the suite with one of the development certificates.
-pub fn clients(layout: &Layout, endpoints: &Endpoints, name: &str) -> anyhow::Result<Clients> {
+pub fn clients(layout: &Layout, at: &Addresses, name: &str) -> anyhow::Result<Clients> {
     let material = Material::read(
         &layout.client_certificate(name),
         &layout.client_key(name),
         &layout.authority(),
     )?;
-    let addresses = Addresses {
-        disclosure_audit: endpoints.grpc(disclosure_audit::NAME)?.to_owned(),
-        consent: endpoints.grpc(consent::NAME)?.to_owned(),
-        payments_data: endpoints.grpc(payments_data::NAME)?.to_owned(),
-        identity: endpoints.grpc(identity::NAME)?.to_owned(),
-    };
-    Ok(Clients::connect(&addresses, &material, TENANT)?)
+    Ok(Clients::connect(at, &material, TENANT)?)
 }
 
 fn chassis_config(layout: &Layout, args: &Args, service: &str, position: usize) -> chassis::Config {
     chassis::Config {
         listen: args.listen(position, 0),
         admin_listen: args.listen(position, ADMIN_PORT_OFFSET),
-        database_url: args.database_url(layout, service),
-        keys_database_url: None,
+        databases: Databases {
+            database_url: Some(args.database_url(layout, service)),
+            ..Databases::default()
+        },
+        migrations: Migrations::Apply,
+        database_connections: CONNECTIONS_MAX,
         tls_certificate: layout.service_certificate(service),
         tls_key: layout.service_key(service),
         tls_authority: layout.authority(),
         callers: layout.callers(),
         key_encryption_keys: layout.key_encryption_keys(service),
         grace_period_seconds: GRACE_PERIOD_SECONDS,
+        drain_seconds: 0,
+        connection_age_seconds: CONNECTION_AGE_SECONDS,
     }
 }
 
@@ -217,6 +245,7 @@ fn configured(
     endpoints: &Endpoints,
     service: &str,
     chassis: chassis::Config,
+    published: &Published,
 ) -> anyhow::Result<Service> {
     let consent = endpoints.grpc(consent::NAME)?.to_owned();
     let disclosure_audit = endpoints.grpc(disclosure_audit::NAME)?.to_owned();
@@ -225,6 +254,10 @@ fn configured(
             chassis,
             log_origin: disclosure_audit::LOG_ORIGIN.to_owned(),
             log_key: layout.signing_key(service),
+            known_checkpoint: None,
+            tile_store: Some(published.tile_store.clone()),
+            tile_listen: Some(published.tile_listen.clone()),
+            log_trust_policy: published.log_trust_policy.clone(),
         })),
         consent::NAME => Service::Consent(Box::new(consent::Config {
             chassis,
@@ -245,6 +278,7 @@ fn configured(
             consent,
             disclosure_audit,
             payments_data: endpoints.grpc(payments_data::NAME)?.to_owned(),
+            erasure_deadline_seconds: identity::ERASURE_DEADLINE_SECONDS,
         })),
     })
 }
@@ -257,8 +291,8 @@ fn endpoint(process: &Process) -> anyhow::Result<Endpoint> {
 }
 
 /// A tenant that has a policy keeps it.
-async fn publish_first_policy(layout: &Layout, endpoints: &Endpoints) -> anyhow::Result<()> {
-    let mut operator = clients(layout, endpoints, "operator")?;
+pub async fn publish_first_policy(layout: &Layout, at: &Addresses) -> anyhow::Result<()> {
+    let mut operator = clients(layout, at, "operator")?;
     let request = operator.request(GetPolicyRequest::default());
     match operator.consent.get_policy(request).await {
         Ok(_) => return Ok(()),
@@ -289,6 +323,11 @@ fn greet(layout: &Layout, endpoints: &Endpoints) {
             endpoint.admin
         );
     }
+    say!(
+        "  {:<17} {}/checkpoint   for anybody (C2SP tlog-tiles)",
+        "the log",
+        endpoints.log
+    );
     say!();
     say!(
         "Material is in {folder}: ca.pem, clients/shop.pem and clients/shop.key, and others beside them;"

@@ -92,6 +92,7 @@ impl Api {
             &decision,
             now,
         );
+        self.metrics.granted();
         Ok(AuthorizeResponse {
             decision: Some(wire(decision)),
             grant,
@@ -106,7 +107,7 @@ impl Api {
         caller: &Caller,
         question: Question,
     ) -> Result<Asked, Error> {
-        let current = snapshot.current(caller.tenant.as_str());
+        let current = snapshot.current(caller.tenant.as_str(), clock::now_seconds());
         let rulebook = current.as_ref().map(|it| &*it.rulebook);
         let question = question.with_declared_purpose(rulebook);
         if !caller.may_use(&question.purpose) {
@@ -135,18 +136,20 @@ impl Api {
         } = asked;
         let tenant = caller.tenant.as_str();
         let now = clock::now_ms();
+        let seconds = now.unsigned_abs() / 1_000;
         let kind = asked.recipient_kind();
         let mut decision = match asked.admitted(now) {
-            Ok(()) => snapshot.decide(tenant, question, kind, now.unsigned_abs() / 1_000)?,
-            Err(reason) => snapshot.refuse_recipient(tenant, kind, reason),
+            Ok(()) => snapshot.decide(tenant, question, kind, seconds)?,
+            Err(reason) => snapshot.refuse_recipient(tenant, kind, reason, seconds),
         };
         if let Some(recipient) = recipient
             && decision.refusal.is_none()
             && let Err(reason) = recipient.covers(&question.categories)
         {
-            decision = snapshot.refuse_recipient(tenant, kind, reason);
+            decision = snapshot.refuse_recipient(tenant, kind, reason, seconds);
         }
         self.metrics.decided(&decision);
+        self.tally.decided(tenant, &decision, now);
         Ok(decision)
     }
 }

@@ -1,6 +1,6 @@
 //! The calls about policy versions.
 
-use chassis::Caller;
+use chassis::{Caller, clock};
 use policy::{Change, Rulebook};
 use proto::consent::{
     ClauseChange, GetPolicyRequest, GetPolicyResponse, ListPolicyVersionsRequest,
@@ -26,7 +26,8 @@ impl Api {
         let rulebook = compiled.map_err(|it| Error::PolicyInvalid(it.0))?;
         if request.validate_only {
             let snapshot = self.follower.fresh().await?;
-            let current = snapshot.current(caller.tenant.as_str());
+            let now = clock::now_seconds();
+            let current = snapshot.current(caller.tenant.as_str(), now);
             return Ok(PublishPolicyResponse {
                 version: Some(PolicyVersion {
                     policy_version: String::new(),
@@ -34,6 +35,7 @@ impl Api {
                     published_at: None,
                     revised_on: rulebook.revised().to_owned(),
                     name: rulebook.name().to_owned(),
+                    effective_on: rulebook.effective().unwrap_or_default(),
                 }),
                 changes: changes(current.as_ref().map(|it| &*it.rulebook), &rulebook),
                 revision: 0,
@@ -67,7 +69,7 @@ impl Api {
         let snapshot = self.follower.fresh().await?;
         let tenant = caller.tenant.as_str();
         let version = match request.policy_version.as_str() {
-            "" => snapshot.current(tenant),
+            "" => snapshot.current(tenant, clock::now_seconds()),
             name => version(snapshot, tenant, name),
         };
         let version = version.ok_or(Error::PolicyVersionNotFound)?;
@@ -102,7 +104,7 @@ impl Api {
     /// The version by which the tenant is judged now; nothing can be recorded without one.
     pub(super) async fn policy_in_force(&self, caller: &Caller) -> Result<Version, Error> {
         let snapshot = self.follower.fresh().await?;
-        let current = snapshot.current(caller.tenant.as_str());
+        let current = snapshot.current(caller.tenant.as_str(), clock::now_seconds());
         current.ok_or(Error::PolicyNotPublished)
     }
 
@@ -129,6 +131,7 @@ fn policy_version(version: &Version) -> PolicyVersion {
         published_at: Some(timestamp(version.published_at)),
         revised_on: version.rulebook.revised().to_owned(),
         name: version.rulebook.name().to_owned(),
+        effective_on: version.rulebook.effective().unwrap_or_default(),
     }
 }
 

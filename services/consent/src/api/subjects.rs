@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use chassis::Caller;
+use policy::Acceptance as Kind;
 use proto::consent::{
-    AcceptPolicyRequest, AcceptPolicyResponse, EnrolSubjectRequest, EnrolSubjectResponse,
-    ForgetSubjectRequest, ForgetSubjectResponse, QuarantineCause, QuarantineSubjectRequest,
-    QuarantineSubjectResponse,
+    EnrolSubjectRequest, EnrolSubjectResponse, ForgetSubjectRequest, ForgetSubjectResponse,
+    QuarantineCause, QuarantineSubjectRequest, QuarantineSubjectResponse,
 };
 use tokio::time::timeout;
 
 use super::{Api, parse};
-use crate::{error::Error, subject::Facts, wish::Wish};
+use crate::{acceptance::Accepted, error::Error, subject::Facts, wish::Wish};
 
 /// How long the last evidence of a person is helped on its way before the caller has to come again.
 const DELIVERY_WITHIN: Duration = Duration::from_secs(2);
@@ -24,7 +24,10 @@ impl Api {
     ) -> Result<EnrolSubjectResponse, Error> {
         let accepted = match request.accepted_policy_version.as_str() {
             "" => None,
-            name => Some(self.policy_named(caller, name).await?),
+            name => Some(Accepted {
+                policy: self.policy_named(caller, name).await?,
+                kind: Kind::Explicit,
+            }),
         };
         let wish = Wish::Enrol {
             subject: parse::subject_id(&request.subject_id)?,
@@ -32,27 +35,12 @@ impl Api {
                 region: parse::region(request.region.clone())?,
                 age_band: parse::age_band(request.age_band)?,
                 accepted,
+                notified: None,
             },
         };
         let id = &request.request_id;
         let written = self.write(caller, "EnrolSubject", id, &request, wish);
         Ok(EnrolSubjectResponse {
-            revision: written.await?.revision,
-        })
-    }
-
-    pub(super) async fn accept(
-        &self,
-        caller: &Caller,
-        request: AcceptPolicyRequest,
-    ) -> Result<AcceptPolicyResponse, Error> {
-        let wish = Wish::Accept {
-            subject: parse::subject_id(&request.subject_id)?,
-            policy: self.policy_named(caller, &request.policy_version).await?,
-        };
-        let id = &request.request_id;
-        let written = self.write(caller, "AcceptPolicy", id, &request, wish);
-        Ok(AcceptPolicyResponse {
             revision: written.await?.revision,
         })
     }

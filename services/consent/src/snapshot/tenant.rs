@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::Version;
 use crate::{
+    acceptance::Accepted,
     consent::{Consent, State},
     decision::{Decision, Reason},
     question::Question,
-    subject::{AgeBand, Facts, PolicyName, Standing, Subject},
+    subject::{AgeBand, Facts, Standing, Subject},
 };
 
 /// The clause that what nobody declared is refused by.
@@ -32,7 +33,7 @@ pub(super) struct Known {
     standing: policy::Standing,
     region: [u8; 2],
     age_band: Option<policy::AgeBand>,
-    pub(super) accepted: Option<Box<PolicyName>>,
+    pub(super) accepted: Option<Box<Accepted>>,
     consents: Vec<ConsentEntry>,
 }
 
@@ -76,6 +77,7 @@ impl Tenant {
                 State::Refused => ConsentState::Refused,
                 State::Withdrawn => ConsentState::Withdrawn,
             },
+            confirmed: false,
             // Rounded towards the end: a fraction of a second too early, never too late.
             expires_at: consent.expires_at.map(|it| (it / 1_000).max(0) as u64),
         });
@@ -121,6 +123,7 @@ impl Tenant {
         Decision {
             refusal: decision.reason.map(Reason::Policy),
             clauses,
+            basis: decision.basis,
             policy_version: judge.name.to_string(),
             revision: self.revision,
             // One that has ended carried nothing, so it ends nothing either.
@@ -138,7 +141,8 @@ impl Known {
             standing,
             region: facts.region.as_bytes().try_into().unwrap_or_default(),
             age_band: Some(match facts.age_band {
-                AgeBand::From13To15 | AgeBand::From16To17 => policy::AgeBand::From13To17,
+                AgeBand::From13To15 => policy::AgeBand::From13To15,
+                AgeBand::From16To17 => policy::AgeBand::From16To17,
                 AgeBand::Adult => policy::AgeBand::Adult,
             }),
             accepted: facts.accepted.map(Box::new),
@@ -151,6 +155,8 @@ impl Known {
             standing: self.standing,
             age_band: self.age_band,
             region: std::str::from_utf8(&self.region).ok(),
+            acceptance: self.accepted.as_ref().map(|it| it.kind),
+            transfer_agreed: false,
             refused: TermSet::default(),
             consents: &self.consents,
         }

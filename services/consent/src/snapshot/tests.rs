@@ -9,7 +9,9 @@ use crate::{
     book::Book,
     consent::{Choice, Scope},
     question::Action,
-    store::fixture::{GIVE, NEWSLETTER, POLICY, choose, enrol, first_version, forget, publish},
+    store::fixture::{
+        GIVE, NEWSLETTER, POLICY, accept, choose, enrol, first_version, forget, publish,
+    },
     wish::Wish,
 };
 
@@ -156,13 +158,7 @@ fn an_erased_person_is_refused_and_nothing_of_it_is_kept() {
 #[test]
 fn the_current_and_the_accepted_version_must_both_permit() {
     let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
-    let accept = |number| Wish::Accept {
-        subject: ANN,
-        policy: PolicyName {
-            tenant: "default".to_owned(),
-            number,
-        },
-    };
+    let accept = |number| accept(ANN, number);
     let begun = vec![
         publish(&without_newsletter()),
         enrol(ANN, "US"),
@@ -327,18 +323,47 @@ fn a_consent_that_has_ended_does_not_end_what_another_one_carries() {
 }
 
 #[test]
+fn a_version_judges_from_its_day_on_and_not_before() {
+    let (snapshot, mut told) = (Snapshot::default(), Told::of("default"));
+    let day = NOW / 86_400 * 86_400;
+    let dated = |text: &str| {
+        let revised = "revised = 2016-06-21\n";
+        assert!(text.contains(revised));
+        text.replace(revised, &format!("{revised}effective = 2027-01-15\n"))
+    };
+    told.tell(
+        &snapshot,
+        vec![publish(POLICY), enrol(ANN, "US"), choose(ANN, GIVE)],
+    );
+    told.tell(&snapshot, vec![publish(&dated(&without_newsletter()))]);
+    let second = snapshot.numbered("default", 2).unwrap();
+    assert_eq!(
+        second.rulebook.effective_from(),
+        day,
+        "2027-01-15 is the day of NOW"
+    );
+    for (now, version, refusal) in [
+        (day - 1, "v1", None),
+        (day, "v2", Some("RECIPIENT_PURPOSE")),
+        (day + 1, "v2", Some("RECIPIENT_PURPOSE")),
+    ] {
+        let kind = Some("service_provider");
+        let decided = snapshot
+            .decide("default", &newsletter(), kind, now)
+            .unwrap();
+        assert_eq!(decided.policy_version, version);
+        assert_eq!(decided.refusal.map(Reason::as_str), refusal);
+        let current = snapshot.current("default", now).unwrap();
+        assert_eq!(current.name.to_string(), version);
+    }
+}
+
+#[test]
 fn nobody_is_judged_without_the_accepted_version() {
     let snapshot = Snapshot::default();
     let (mut default, mut acme) = (Told::of("default"), Told::of("acme"));
     default.tell(&snapshot, vec![publish(POLICY)]);
-    let accepted = Wish::Accept {
-        subject: ANN,
-        policy: PolicyName {
-            tenant: "default".to_owned(),
-            number: 2,
-        },
-    };
-    let begun = vec![enrol(ANN, "US"), choose(ANN, GIVE), accepted];
+    let begun = vec![enrol(ANN, "US"), choose(ANN, GIVE), accept(ANN, 2)];
     acme.tell(&snapshot, begun);
     assert_eq!(ask(&snapshot, "acme", &newsletter()), Err(Error::NotFresh));
     default.tell(&snapshot, vec![publish(&without_newsletter())]);
@@ -360,7 +385,7 @@ fn a_recipient_is_refused_by_the_clause_of_its_kind() {
         ),
         (None, "disclose.providers-with-permission"),
     ] {
-        let refused = snapshot.refuse_recipient("default", kind, Reason::RecipientExpired);
+        let refused = snapshot.refuse_recipient("default", kind, Reason::RecipientExpired, NOW);
         assert_eq!(refused.refusal, Some(Reason::RecipientExpired));
         assert_eq!(refused.clauses, [clause]);
     }

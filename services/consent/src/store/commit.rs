@@ -10,7 +10,9 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Store, changes, consents, failed, outbox, parsed, policies, revisions, subjects};
+use super::{
+    Store, acceptances, changes, consents, failed, outbox, parsed, policies, revisions, subjects,
+};
 use crate::{
     book::{Book, Entries, PolicyHead},
     error::Error,
@@ -185,6 +187,9 @@ async fn write_down(
     if !entries.consents.is_empty() {
         consents::upsert(tx, tenant, entries.consents.into_values()).await?;
     }
+    if !entries.acceptances.is_empty() {
+        acceptances::insert(tx, tenant, entries.acceptances).await?;
+    }
     if !entries.evidence.is_empty() {
         outbox::insert(tx, tenant, entries.evidence).await?;
     }
@@ -193,6 +198,7 @@ async fn write_down(
     // ever read it.
     if !erased.is_empty() {
         consents::delete_of(tx, tenant, erased.clone()).await?;
+        acceptances::delete_of(tx, tenant, erased.clone()).await?;
         outbox::delete_of(tx, tenant, erased).await?;
     }
     revisions::advance(tx, tenant, newest).await

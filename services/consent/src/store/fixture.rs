@@ -8,6 +8,7 @@ use vault::{BlindIndex, Key};
 
 use super::{MIGRATIONS, Store, Write};
 use crate::{
+    acceptance::Accepted,
     consent::{Choice, Scope},
     grants::text_digest,
     subject::{AgeBand, Facts, PolicyName},
@@ -44,6 +45,21 @@ pub(crate) fn enrol(subject: Uuid, region: &str) -> Wish {
             region: region.to_owned(),
             age_band: AgeBand::Adult,
             accepted: None,
+            notified: None,
+        },
+    }
+}
+
+/// The explicit acceptance of one of the versions of the tenant `default`.
+pub(crate) fn accept(subject: Uuid, number: u64) -> Wish {
+    Wish::Accept {
+        subject,
+        accepted: Accepted {
+            policy: PolicyName {
+                tenant: "default".to_owned(),
+                number,
+            },
+            kind: policy::Acceptance::Explicit,
         },
     }
 }

@@ -1,9 +1,11 @@
 //! The table `subjects`: what decisions know of each person.
 
+use policy::Acceptance as Kind;
 use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
 
-use super::{count, unsigned};
+use super::{acceptances, count, unsigned};
 use crate::{
+    acceptance::{Accepted, Notice},
     error::Error,
     subject::{AgeBand, Facts, PolicyName, Standing, Subject},
 };
@@ -20,6 +22,10 @@ pub struct Model {
     pub age_band: Option<String>,
     pub accepted_tenant: Option<String>,
     pub accepted_number: Option<i64>,
+    pub accepted_by: Option<String>,
+    pub notified_tenant: Option<String>,
+    pub notified_number: Option<i64>,
+    pub notified_in: Option<i64>,
     pub enrolled_in: i64,
     pub revision: i64,
 }
@@ -51,6 +57,10 @@ pub(super) async fn upsert(
             Column::AgeBand,
             Column::AcceptedTenant,
             Column::AcceptedNumber,
+            Column::AcceptedBy,
+            Column::NotifiedTenant,
+            Column::NotifiedNumber,
+            Column::NotifiedIn,
             Column::Revision,
         ])
         .to_owned();
@@ -99,6 +109,7 @@ fn row(tenant: &str, subject: Subject) -> ActiveModel {
         AgeBand::Adult => ADULT,
     });
     let region = facts.as_ref().map(|it| it.region.clone());
+    let notified = facts.as_ref().and_then(|it| it.notified.clone());
     let accepted = facts.and_then(|it| it.accepted);
     ActiveModel {
         tenant: Set(tenant.to_owned()),
@@ -106,8 +117,12 @@ fn row(tenant: &str, subject: Subject) -> ActiveModel {
         standing: Set(standing.to_owned()),
         region: Set(region),
         age_band: Set(age_band.map(str::to_owned)),
-        accepted_number: Set(accepted.as_ref().map(|it| count(it.number))),
-        accepted_tenant: Set(accepted.map(|it| it.tenant)),
+        accepted_number: Set(accepted.as_ref().map(|it| count(it.policy.number))),
+        accepted_by: Set(accepted.as_ref().map(|it| it.kind.words().to_owned())),
+        accepted_tenant: Set(accepted.map(|it| it.policy.tenant)),
+        notified_number: Set(notified.as_ref().map(|it| count(it.policy.number))),
+        notified_in: Set(notified.as_ref().map(|it| count(it.revision))),
+        notified_tenant: Set(notified.map(|it| it.policy.tenant)),
         enrolled_in: Set(count(subject.enrolled_in)),
         revision: Set(count(subject.revision)),
     }
@@ -139,13 +154,30 @@ fn facts(row: &Model) -> Result<Facts, Error> {
         Some(ADULT) => AgeBand::Adult,
         _ => return Err(Error::Internal),
     };
-    let accepted = row.accepted_tenant.clone().zip(row.accepted_number);
+    let accepted = named(row.accepted_tenant.as_ref(), row.accepted_number);
+    // Those of before the kinds were told apart were all explicit.
+    let kind = match row.accepted_by.as_deref() {
+        Some(words) => acceptances::kind(words)?,
+        None => Kind::Explicit,
+    };
+    let notified = named(row.notified_tenant.as_ref(), row.notified_number);
     Ok(Facts {
         region: row.region.clone().ok_or(Error::Internal)?,
         age_band,
-        accepted: accepted.map(|(tenant, number)| PolicyName {
-            tenant,
-            number: unsigned(number),
-        }),
+        accepted: accepted.map(|policy| Accepted { policy, kind }),
+        notified: notified
+            .zip(row.notified_in)
+            .map(|(policy, revision)| Notice {
+                policy,
+                revision: unsigned(revision),
+            }),
+    })
+}
+
+fn named(tenant: Option<&String>, number: Option<i64>) -> Option<PolicyName> {
+    let name = tenant.zip(number);
+    name.map(|(tenant, number)| PolicyName {
+        tenant: tenant.clone(),
+        number: unsigned(number),
     })
 }

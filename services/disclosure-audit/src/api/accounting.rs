@@ -1,72 +1,195 @@
 //! AccountDisclosures: the subject's entries, opened a chunk at a time until the page is full.
 
-use chassis::{KeyError, Tenant};
+use chassis::{Caller, KeyError, StoredKey, Tenant, now_ms};
+use prost_types::Timestamp;
+use proto::disclosure_audit as pb;
 use proto::disclosure_audit::{AccountDisclosuresRequest, AccountDisclosuresResponse};
+use uuid::Uuid;
 use vault::Owner;
 
-use super::{Api, PAGE_SIZE_MAX, event, page_size, place, subject_id};
-use crate::accounting::line;
+use super::{
+    Api, PAGE_SIZE_MAX, admits, context, milliseconds, page_size, place, subject_id, timestamp,
+};
+use crate::accounting::{Line, Listing, Run, Wanted, push_run};
+use crate::batch::SubjectHead;
 use crate::error::Error;
+use crate::event::Addressee;
 use crate::seal::open;
+
+/// One subject's entries, to be read by somebody who may.
+pub(super) struct Account {
+    pub(super) subject: Uuid,
+    tenant: Tenant,
+    pub(super) head: SubjectHead,
+    /// `None` when nobody has recorded anything of the subject.
+    key: Option<StoredKey>,
+    pub(super) wanted: Wanted,
+}
+
+/// Some of its lines.
+#[derive(Default)]
+pub(super) struct Page {
+    pub(super) lines: Vec<Line>,
+    /// What was passed over.
+    pub(super) unlisted: Vec<Run>,
+    /// Where the next page begins; `None` on the last.
+    pub(super) next: Option<u64>,
+}
 
 pub(super) async fn account(
     api: &Api,
-    tenant: &Tenant,
+    caller: &Caller,
     request: &AccountDisclosuresRequest,
 ) -> Result<AccountDisclosuresResponse, Error> {
-    let subject = subject_id(&request.subject_id)?;
+    let wanted = wanted(request.include_uses, request.from, request.until)?;
     let size = page_size(request.page_size, 100)? as usize;
-    let mut from = place(&request.page_token)?;
-    let head = api.store.subject_head(tenant, subject).await?;
-    if head.shredded {
-        return Err(Error::SubjectShredded);
-    }
-    let key = match api.key_store.key(tenant, &Owner::Subject(subject)).await {
-        Ok(key) => key,
-        // Nobody has recorded anything of this subject.
-        Err(KeyError::Missing) if head.sequence == 0 => {
-            return Ok(AccountDisclosuresResponse::default());
-        }
-        Err(error) => return Err(error.into()),
+    let from = place(&request.page_token)?;
+    let account = Account::open(api, caller, &request.subject_id, wanted).await?;
+    let page = account.page(api, from, size).await?;
+    let commitment = account.head.commitment.map(Vec::from);
+    Ok(AccountDisclosuresResponse {
+        records: page.lines.into_iter().map(record).collect(),
+        next_page_token: page.next.map(|it| it.to_string()).unwrap_or_default(),
+        newest_sequence: account.head.sequence,
+        newest_commitment: commitment.unwrap_or_default(),
+        unlisted: page.unlisted.into_iter().map(range).collect(),
+    })
+}
+
+/// What is asked for.
+pub(super) fn wanted(
+    uses: bool,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<Wanted, Error> {
+    let time = |field, wire: Option<Timestamp>| {
+        let read = |it| milliseconds(it).ok_or(Error::ArgumentInvalid { field });
+        wire.map(read).transpose()
     };
-    let mut records = Vec::new();
-    loop {
-        let entries = api
-            .store
-            .entries_of(tenant, subject, from, PAGE_SIZE_MAX)
-            .await?;
-        let is_last = (entries.len() as u64) < PAGE_SIZE_MAX;
-        for stored in entries {
-            let opening = open(&key.key, &stored.entry, &stored.sealed)?;
-            let line = line(
-                stored.entry.id,
-                stored.index,
-                &opening,
-                request.include_uses,
-            )?;
-            if line.is_some() && records.len() == size {
-                let next_page_token = stored.index.to_string();
-                return Ok(AccountDisclosuresResponse {
-                    records,
-                    next_page_token,
-                });
+    let (from, until) = (time("from", from)?, time("until", until)?);
+    if from.zip(until).is_some_and(|(from, until)| until < from) {
+        return Err(Error::ArgumentInvalid { field: "until" });
+    }
+    Ok(Wanted { uses, from, until })
+}
+
+impl Account {
+    /// Refuses whoever may not see it, and what nobody can.
+    pub(super) async fn open(
+        api: &Api,
+        caller: &Caller,
+        subject: &str,
+        wanted: Wanted,
+    ) -> Result<Self, Error> {
+        let (tenant, subject) = (caller.tenant.clone(), subject_id(subject)?);
+        let head = api.store.subject_head(&tenant, subject).await?;
+        admits(caller, head.standing)?;
+        let key = match api.key_store.key(&tenant, &Owner::Subject(subject)).await {
+            Ok(key) => Some(key),
+            Err(KeyError::Missing) if head.sequence == 0 => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self {
+            subject,
+            tenant,
+            head,
+            key,
+            wanted,
+        })
+    }
+
+    /// The lines from a place in the log on.
+    pub(super) async fn page(&self, api: &Api, mut from: u64, size: usize) -> Result<Page, Error> {
+        let mut page = Page::default();
+        let Some(key) = &self.key else {
+            return Ok(page);
+        };
+        let (tenant, now) = (&self.tenant, now_ms());
+        loop {
+            let entries = api
+                .store
+                .entries_of(tenant, self.subject, from, PAGE_SIZE_MAX)
+                .await?;
+            let is_last = (entries.len() as u64) < PAGE_SIZE_MAX;
+            for stored in entries {
+                let opening = open(&key.key, &stored.entry, &stored.sealed)?;
+                let listing = self
+                    .wanted
+                    .list(stored.entry.id, stored.index, &opening, now)?;
+                match listing {
+                    Listing::Unlisted(number) => push_run(&mut page.unlisted, number),
+                    Listing::Line(_) if page.lines.len() == size => {
+                        page.next = Some(stored.index);
+                        return Ok(page);
+                    }
+                    Listing::Line(line) => page.lines.push(*line),
+                }
+                from = stored.index + 1;
             }
-            records.extend(line.map(event::disclosure_record));
-            from = stored.index + 1;
-        }
-        if is_last {
-            return Ok(AccountDisclosuresResponse {
-                records,
-                next_page_token: String::new(),
-            });
+            if is_last {
+                return Ok(page);
+            }
         }
     }
+}
+
+fn range(run: Run) -> pb::SequenceRange {
+    pb::SequenceRange {
+        first: run.first,
+        last: run.last,
+    }
+}
+
+/// Renders one line of an accounting.
+fn record(line: Line) -> pb::DisclosureRecord {
+    let recipient = line.recipient.as_ref();
+    let of_recipient = |member: fn(&Addressee) -> &String| {
+        recipient.map(|it| member(it).clone()).unwrap_or_default()
+    };
+    let release = line.release;
+    let previous = line.previous_commitment.as_deref().map(unhex);
+    pb::DisclosureRecord {
+        entry_id: line.entry_id.to_string(),
+        index: line.index,
+        recorded_at: Some(timestamp(line.recorded_at)),
+        release: Some(pb::Release {
+            subject_id: release.subject_id.to_string(),
+            holder: release.holder,
+            recipient_id: of_recipient(|it| &it.id),
+            recipient_kind: of_recipient(|it| &it.kind),
+            purpose: release.purpose,
+            categories: release.categories,
+            clauses: release.clauses,
+            policy_version: release.policy_version,
+            revision: release.revision,
+            grant_id: release.grant_id.to_string(),
+            order_id: release
+                .order_id
+                .map(|it| it.to_string())
+                .unwrap_or_default(),
+            context: release.context.map(|it| context::render(*it)),
+        }),
+        recipient_name: of_recipient(|it| &it.name),
+        recipient_country: of_recipient(|it| &it.country),
+        subject_sequence: line.subject_sequence,
+        previous_commitment: previous.unwrap_or_default(),
+        occurred_at: Some(timestamp(line.occurred_at)),
+        releasing_agent: line.releasing_agent,
+        custodian: line.custodian,
+        authorizers: line.authorizers,
+    }
+}
+
+/// The bytes of what this service wrote as hex.
+fn unhex(text: &str) -> Vec<u8> {
+    let (pairs, _) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    pairs.iter().filter_map(byte).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::sync::watch;
-    use uuid::Uuid;
 
     use super::*;
     use crate::recorder::tests::{Ground, use_of};
@@ -82,6 +205,7 @@ mod tests {
             recorder: replica.recorder,
             covered: watch::channel(0).1,
         };
+        let caller = crate::api::tests::caller();
         for (subject, answer) in [
             (1, Err(Error::LogCorrupt)),
             (2, Ok(AccountDisclosuresResponse::default())),
@@ -90,7 +214,30 @@ mod tests {
                 subject_id: Uuid::from_u128(subject).to_string(),
                 ..AccountDisclosuresRequest::default()
             };
-            assert_eq!(account(&api, &Tenant::default(), &request).await, answer);
+            assert_eq!(account(&api, &caller, &request).await, answer);
         }
+    }
+
+    #[test]
+    fn a_period_has_two_times_in_their_order() {
+        let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
+        for (from, until, refused) in [
+            (None, None, None),
+            (at(1), at(1), None),
+            (at(2), at(1), Some("until")),
+            (at(-1), None, Some("from")),
+            (None, at(-1), Some("until")),
+        ] {
+            let field = match wanted(false, from, until) {
+                Err(Error::ArgumentInvalid { field }) => Some(field),
+                _ => None,
+            };
+            assert_eq!(field, refused, "{from:?} {until:?}");
+        }
+    }
+
+    #[test]
+    fn hex_becomes_the_bytes_it_was() {
+        assert_eq!(unhex(&crate::event::hex(&[0, 7, 255])), [0, 7, 255]);
     }
 }

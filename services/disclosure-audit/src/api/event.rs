@@ -4,8 +4,7 @@ use proto::disclosure_audit as pb;
 use proto::disclosure_audit::record_request::Event as WireEvent;
 use uuid::Uuid;
 
-use super::{timestamp, uuid_from};
-use crate::accounting::Line;
+use super::{context, timestamp, uuid_from};
 use crate::batch::Recorded;
 use crate::error::Error;
 use crate::event::{
@@ -26,6 +25,7 @@ pub(super) fn parse(event: Option<WireEvent>) -> Result<Event, Error> {
             key_id: id("key_destruction.key_id", &it.key_id)?,
             owner_kind: it.owner_kind,
             owner_id: id("key_destruction.owner_id", &it.owner_id)?,
+            covers: None,
         }),
         WireEvent::Certificate(it) => Event::Certificate(Certificate {
             certifies: it.kind,
@@ -52,6 +52,7 @@ fn release(wire: pb::Release) -> Result<Event, Error> {
         order_id: present(&wire.order_id)
             .map(|it| id("release.order_id", it))
             .transpose()?,
+        context: wire.context.map(context::parse).transpose()?.map(Box::new),
     };
     if wire.recipient_id.is_empty() && wire.recipient_kind.is_empty() {
         return Ok(Event::Use(release));
@@ -82,39 +83,6 @@ pub(super) fn recorded(recorded: Recorded) -> pb::RecordResponse {
         entry_id: recorded.entry_id.to_string(),
         index: recorded.index,
         recorded_at: Some(timestamp(recorded.recorded_at)),
-    }
-}
-
-/// Renders one line of an accounting.
-pub(super) fn disclosure_record(line: Line) -> pb::DisclosureRecord {
-    let recipient = line.recipient.as_ref();
-    let of_recipient = |member: fn(&Addressee) -> &String| {
-        recipient.map(|it| member(it).clone()).unwrap_or_default()
-    };
-    let release = line.release;
-    pb::DisclosureRecord {
-        entry_id: line.entry_id.to_string(),
-        index: line.index,
-        recorded_at: Some(timestamp(line.recorded_at)),
-        release: Some(pb::Release {
-            subject_id: release.subject_id.to_string(),
-            holder: release.holder,
-            recipient_id: of_recipient(|it| &it.id),
-            recipient_kind: of_recipient(|it| &it.kind),
-            purpose: release.purpose,
-            categories: release.categories,
-            clauses: release.clauses,
-            policy_version: release.policy_version,
-            revision: release.revision,
-            grant_id: release.grant_id.to_string(),
-            order_id: release
-                .order_id
-                .map(|it| it.to_string())
-                .unwrap_or_default(),
-        }),
-        recipient_name: of_recipient(|it| &it.name),
-        recipient_country: of_recipient(|it| &it.country),
-        subject_sequence: line.subject_sequence,
     }
 }
 
@@ -165,6 +133,7 @@ mod tests {
             revision: 4,
             grant_id: Uuid::from_u128(2).to_string(),
             order_id: String::new(),
+            context: None,
         }
     }
 

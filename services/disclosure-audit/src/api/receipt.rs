@@ -1,23 +1,25 @@
-//! GetReceipt: the opening, the first checkpoint that covers the entry, and the proof between them.
+//! GetReceipt: the opening or the gap, a checkpoint that covers the entry, and the proof between them.
 
 use std::time::Duration;
 
-use chassis::Tenant;
+use chassis::{Caller, Tenant};
 use client::context;
-use ledger::Opening;
+use ledger::{Destruction, Opening};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::Api;
+use super::{Api, admits};
+use crate::batch::Standing;
 use crate::error::Error;
-use crate::receipt;
+use crate::receipt::{Destroyed, gap_receipt, receipt as opened_receipt};
 use crate::seal::{open, owner};
 use crate::store::StoredEntry;
 
 /// Kept back of the call's time, to answer in.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
 
-pub(super) async fn receipt(api: &Api, tenant: &Tenant, id: Uuid) -> Result<String, Error> {
+pub(super) async fn receipt(api: &Api, caller: &Caller, id: Uuid) -> Result<String, Error> {
+    let tenant = &caller.tenant;
     let stored = api
         .store
         .entry(tenant, id)
@@ -25,20 +27,50 @@ pub(super) async fn receipt(api: &Api, tenant: &Tenant, id: Uuid) -> Result<Stri
         .ok_or(Error::EntryUnknown)?;
     covered(api, stored.index).await?;
     // After the wait: the key may have been destroyed during it.
+    if let Some(subject) = stored.subject {
+        let standing = api.store.standing(tenant, subject).await?;
+        if standing == Standing::Shredded {
+            return gap(api, tenant, subject, &stored).await;
+        }
+        admits(caller, standing)?;
+    }
     let opening = opening(api, tenant, &stored).await?;
-    let material = api.store.proof_material(stored.index).await?;
+    let material = api.store.proof_material(&[stored.index]).await?;
     let (checkpoint, tiles) = material.ok_or(Error::CheckpointPending)?;
-    receipt::receipt(stored.entry, opening, stored.index, &checkpoint, |id| {
+    opened_receipt(stored.entry, opening, stored.index, &checkpoint, |id| {
         tiles.hashes(id)
     })
 }
 
+/// The proof of an entry whose key was destroyed, once the log says so.
+async fn gap(
+    api: &Api,
+    tenant: &Tenant,
+    subject: Uuid,
+    stored: &StoredEntry,
+) -> Result<String, Error> {
+    let recorded = api.store.destruction_of(tenant, stored.key_id).await?;
+    let recorded = recorded.ok_or(Error::SubjectShredded)?;
+    let record = api.store.entry(tenant, recorded.entry_id).await?;
+    let record = record.ok_or(Error::LogCorrupt)?;
+    let opening = opening(api, tenant, &record).await?;
+    // One that does not name what it covers is of a version before that: it proves nothing of this.
+    Destruction::parse(&opening.payload).ok_or(Error::SubjectShredded)?;
+    covered(api, record.index).await?;
+    let places = [stored.index, record.index];
+    let material = api.store.proof_material(&places).await?;
+    let (checkpoint, tiles) = material.ok_or(Error::CheckpointPending)?;
+    let destroyed = Destroyed {
+        entry: record.entry,
+        index: record.index,
+        opening,
+        leaves: api.store.leaves_of(tenant, subject).await?,
+    };
+    let read = |id| tiles.hashes(id);
+    gap_receipt(stored.entry, stored.index, destroyed, &checkpoint, read)
+}
+
 async fn opening(api: &Api, tenant: &Tenant, stored: &StoredEntry) -> Result<Opening, Error> {
-    if let Some(subject) = stored.subject
-        && api.store.subject_head(tenant, subject).await?.shredded
-    {
-        return Err(Error::SubjectShredded);
-    }
     let key = api.key_store.key(tenant, &owner(stored.subject)).await?;
     open(&key.key, &stored.entry, &stored.sealed)
 }

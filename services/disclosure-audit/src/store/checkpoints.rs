@@ -1,6 +1,7 @@
 //! The signed checkpoints, each larger than the one before.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, QueryOrder};
 
 use super::failed;
@@ -13,6 +14,7 @@ pub struct Model {
     pub size: i64,
     pub note: String,
     pub signed_at: i64,
+    pub cosigned: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -27,6 +29,8 @@ pub(crate) struct SignedCheckpoint {
     pub(crate) size: u64,
     /// The C2SP signed note.
     pub(crate) note: String,
+    /// When it was signed, in Unix milliseconds.
+    pub(crate) signed_at: i64,
 }
 
 pub(super) async fn newest(
@@ -34,21 +38,51 @@ pub(super) async fn newest(
 ) -> Result<Option<SignedCheckpoint>, Error> {
     let select = Entity::find().order_by_desc(Column::Size);
     let row = select.one(connection).await.map_err(failed)?;
-    Ok(row.map(|it| SignedCheckpoint {
-        size: it.size.cast_unsigned(),
-        note: it.note,
-    }))
+    Ok(row.map(|it| signed(it.size, it.signed_at, it.note)))
+}
+
+/// The newest that the witnesses have cosigned, with their cosignatures.
+pub(super) async fn newest_cosigned(
+    connection: &impl ConnectionTrait,
+) -> Result<Option<SignedCheckpoint>, Error> {
+    let select = Entity::find()
+        .filter(Column::Cosigned.is_not_null())
+        .order_by_desc(Column::Size);
+    let row = select.one(connection).await.map_err(failed)?;
+    Ok(row.and_then(|it| Some(signed(it.size, it.signed_at, it.cosigned?))))
+}
+
+fn signed(size: i64, signed_at: i64, note: String) -> SignedCheckpoint {
+    SignedCheckpoint {
+        size: size.cast_unsigned(),
+        note,
+        signed_at,
+    }
+}
+
+/// Keeps the cosigned note of a checkpoint that has none yet.
+pub(super) async fn cosign(
+    connection: &impl ConnectionTrait,
+    size: u64,
+    note: &str,
+) -> Result<(), Error> {
+    let update = Entity::update_many()
+        .col_expr(Column::Cosigned, Expr::value(note))
+        .filter(Column::Size.eq(size.cast_signed()))
+        .filter(Column::Cosigned.is_null());
+    update.exec(connection).await.map_err(failed)?;
+    Ok(())
 }
 
 pub(super) async fn insert(
     transaction: &impl ConnectionTrait,
     checkpoint: &SignedCheckpoint,
-    now: i64,
 ) -> Result<(), Error> {
     let row = ActiveModel {
         size: Set(checkpoint.size.cast_signed()),
         note: Set(checkpoint.note.clone()),
-        signed_at: Set(now),
+        signed_at: Set(checkpoint.signed_at),
+        cosigned: Set(None),
     };
     Entity::insert(row)
         .exec_without_returning(transaction)

@@ -107,6 +107,8 @@ fn destruction(row: Model) -> Destruction {
         key_id: row.key_id,
         owner_kind: row.owner_kind,
         owner_id: row.owner_id,
+        // In the entry only: a vault that replays needs the key's name.
+        covers: None,
     };
     let recorded = Recorded {
         entry_id: row.entry_id,

@@ -90,6 +90,57 @@ pub(super) async fn of_subject(
     rows.into_iter().map(StoredEntry::try_from).collect()
 }
 
+/// The public bytes of the entries from `from` on, before `until`, in order.
+pub(super) async fn bytes(
+    connection: &impl ConnectionTrait,
+    from: u64,
+    until: u64,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let select = Entity::find()
+        .select_only()
+        .column(Column::Entry)
+        .filter(Column::Position.gte(from.cast_signed()))
+        .filter(Column::Position.lt(until.cast_signed()))
+        .order_by_asc(Column::Position);
+    select.into_tuple().all(connection).await.map_err(failed)
+}
+
+/// Place and public bytes of the subject's entries, oldest first, from `from` on.
+pub(super) async fn bytes_of_subject(
+    connection: &impl ConnectionTrait,
+    tenant: &Tenant,
+    subject: Uuid,
+    from: u64,
+    limit: u64,
+) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+    let select = Entity::find()
+        .select_only()
+        .columns([Column::Position, Column::Entry])
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Subject.eq(subject))
+        .filter(Column::Position.gte(from.cast_signed()))
+        .order_by_asc(Column::Position)
+        .limit(limit);
+    let rows: Vec<(i64, Vec<u8>)> = select.into_tuple().all(connection).await.map_err(failed)?;
+    let placed = |(position, bytes): (i64, Vec<u8>)| (position.cast_unsigned(), bytes);
+    Ok(rows.into_iter().map(placed).collect())
+}
+
+/// When the subject's newest entry became durable.
+pub(super) async fn newest_of(
+    connection: &impl ConnectionTrait,
+    tenant: &Tenant,
+    subject: Uuid,
+) -> Result<Option<i64>, Error> {
+    let select = Entity::find()
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Subject.eq(subject))
+        .order_by_desc(Column::Position)
+        .limit(1);
+    let row = select.one(connection).await.map_err(failed)?;
+    Ok(row.map(|it| it.recorded_at))
+}
+
 /// When the entry at a place became durable.
 pub(super) async fn recorded_at(
     connection: &impl ConnectionTrait,

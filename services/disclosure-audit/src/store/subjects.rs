@@ -1,15 +1,15 @@
-//! The newest entry of each subject, and the bar against recording any more.
+//! The newest entry of each subject, the bar against recording any more, and how far its shredding is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chassis::Tenant;
 use ledger::Hash;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, OnConflict};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{ExprTrait, OnConflict, Query};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect};
 
-use super::{ROWS_PER_STATEMENT, by_tenant, failed};
-use crate::batch::SubjectHead;
+use super::{ROWS_PER_STATEMENT, by_tenant, failed, holds};
+use crate::batch::{Standing, SubjectHead};
 use crate::error::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,7 +21,10 @@ pub struct Model {
     pub subject: Uuid,
     pub sequence: i64,
     pub commitment: Option<Vec<u8>>,
+    /// Since when nothing is recorded of it any more.
     pub shredded_at: Option<i64>,
+    pub due_at: Option<i64>,
+    pub begun_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -64,19 +67,22 @@ pub(super) async fn put(
     Ok(())
 }
 
-/// Bars the subject for ever, since the first time; one without entries is barred all the same.
+/// Bars the subject for ever, since the first time, and says when its key is due; one without
+/// entries is barred all the same.
 pub(super) async fn bar(
     transaction: &impl ConnectionTrait,
     tenant: &Tenant,
     subject: Uuid,
     now: i64,
+    due_at: i64,
 ) -> Result<(), Error> {
     let barred = ActiveModel {
         shredded_at: Set(Some(now)),
+        due_at: Set(Some(due_at)),
         ..row(&(tenant.clone(), subject), &SubjectHead::default())
     };
     let keep_head = OnConflict::columns([Column::Tenant, Column::Subject])
-        .update_column(Column::ShreddedAt)
+        .update_columns([Column::ShreddedAt, Column::DueAt])
         .action_and_where(Column::ShreddedAt.is_null())
         .to_owned();
     let insert = Entity::insert(barred).on_conflict(keep_head);
@@ -87,13 +93,110 @@ pub(super) async fn bar(
     Ok(())
 }
 
-/// Barred subjects in a stable order, a page at a time.
+/// When the key of a subject is due that still waits for that.
+pub(super) async fn waiting(
+    connection: &impl ConnectionTrait,
+    tenant: &Tenant,
+    subject: Uuid,
+) -> Result<Option<i64>, Error> {
+    let row = Entity::find_by_id((tenant.as_str().to_owned(), subject))
+        .filter(is_waiting())
+        .one(connection)
+        .await
+        .map_err(failed)?;
+    Ok(row.and_then(|it| it.due_at))
+}
+
+/// From now on the key is being destroyed.
+pub(super) async fn begin(
+    transaction: &impl ConnectionTrait,
+    tenant: &Tenant,
+    subject: Uuid,
+    now: i64,
+) -> Result<(), Error> {
+    let update = Entity::update_many()
+        .col_expr(Column::BegunAt, Expr::value(now))
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Subject.eq(subject))
+        .filter(is_waiting());
+    update.exec(transaction).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The key is destroyed, and that is in the log.
+pub(super) async fn finish(
+    connection: &impl ConnectionTrait,
+    tenant: &Tenant,
+    subject: Uuid,
+) -> Result<(), Error> {
+    let nothing = || Expr::value(None::<i64>);
+    let update = Entity::update_many()
+        .col_expr(Column::DueAt, nothing())
+        .col_expr(Column::BegunAt, nothing())
+        .filter(Column::Tenant.eq(tenant.as_str()))
+        .filter(Column::Subject.eq(subject))
+        .filter(Column::BegunAt.is_not_null());
+    update.exec(connection).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Those whose destruction was begun, or is due while no hold stands; the longest due first.
+pub(super) async fn due(
+    connection: &impl ConnectionTrait,
+    now: i64,
+    limit: u64,
+) -> Result<Vec<(Tenant, Uuid)>, Error> {
+    let stands = Condition::any()
+        .add(holds::Column::EndsAt.is_null())
+        .add(holds::Column::EndsAt.gt(now));
+    let mut held = Query::select();
+    held.expr(Expr::value(1))
+        .from(holds::Entity)
+        .and_where(
+            Expr::col((holds::Entity, holds::Column::Tenant)).equals((Entity, Column::Tenant)),
+        )
+        .and_where(
+            Expr::col((holds::Entity, holds::Column::Subject)).equals((Entity, Column::Subject)),
+        )
+        .and_where(holds::Column::LiftedAt.is_null())
+        .cond_where(stands);
+    let is_free = Condition::all()
+        .add(Column::DueAt.lte(now))
+        .add(Expr::exists(held).not());
+    let select = Entity::find()
+        .filter(Column::DueAt.is_not_null())
+        .filter(
+            Condition::any()
+                .add(Column::BegunAt.is_not_null())
+                .add(is_free),
+        )
+        .order_by_asc(Column::DueAt)
+        .limit(limit);
+    let rows = select.all(connection).await.map_err(failed)?;
+    rows.into_iter().map(id).collect()
+}
+
+/// How many are barred whose key is kept yet.
+pub(super) async fn count_waiting(connection: &impl ConnectionTrait) -> Result<u64, Error> {
+    let select = Entity::find().filter(is_waiting());
+    select.count(connection).await.map_err(failed)
+}
+
+fn is_waiting() -> Condition {
+    Condition::all()
+        .add(Column::DueAt.is_not_null())
+        .add(Column::BegunAt.is_null())
+}
+
+/// Barred subjects whose key must be gone, in a stable order, a page at a time.
 pub(super) async fn barred(
     connection: &impl ConnectionTrait,
     after: Option<&(Tenant, Uuid)>,
     limit: u64,
 ) -> Result<Vec<(Tenant, Uuid)>, Error> {
-    let mut select = Entity::find().filter(Column::ShreddedAt.is_not_null());
+    let mut select = Entity::find()
+        .filter(Column::ShreddedAt.is_not_null())
+        .filter(is_waiting().not());
     if let Some((tenant, subject)) = after {
         let same_tenant = Column::Tenant
             .eq(tenant.as_str())
@@ -105,13 +208,12 @@ pub(super) async fn barred(
         .order_by_asc(Column::Subject)
         .limit(limit);
     let rows = select.all(connection).await.map_err(failed)?;
-    let id = |row: Model| {
-        Ok((
-            Tenant::parse(&row.tenant).map_err(|_| Error::LogCorrupt)?,
-            row.subject,
-        ))
-    };
     rows.into_iter().map(id).collect()
+}
+
+fn id(row: Model) -> Result<(Tenant, Uuid), Error> {
+    let tenant = Tenant::parse(&row.tenant).map_err(|_| Error::LogCorrupt)?;
+    Ok((tenant, row.subject))
 }
 
 fn row((tenant, subject): &(Tenant, Uuid), head: &SubjectHead) -> ActiveModel {
@@ -121,6 +223,8 @@ fn row((tenant, subject): &(Tenant, Uuid), head: &SubjectHead) -> ActiveModel {
         sequence: Set(head.sequence.cast_signed()),
         commitment: Set(head.commitment.map(|it| it.to_vec())),
         shredded_at: Set(None),
+        due_at: Set(None),
+        begun_at: Set(None),
     }
 }
 
@@ -132,7 +236,11 @@ impl TryFrom<Model> for SubjectHead {
         Ok(Self {
             sequence: row.sequence.cast_unsigned(),
             commitment: commitment.map_err(|_| Error::LogCorrupt)?,
-            shredded: row.shredded_at.is_some(),
+            standing: match (row.shredded_at, row.due_at, row.begun_at) {
+                (None, _, _) => Standing::Open,
+                (Some(_), Some(_), None) => Standing::Waiting,
+                _ => Standing::Shredded,
+            },
         })
     }
 }

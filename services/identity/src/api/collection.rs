@@ -1,6 +1,6 @@
 //! Taking values in, and finding persons by them without opening any.
 
-use chassis::{Caller, RequestKey, now_ms, now_seconds};
+use chassis::{Caller, RequestKey, now_ms};
 use grant::Grant;
 use prost::Message;
 use proto::identity::{
@@ -27,11 +27,7 @@ pub(super) async fn collect(
     message: CollectRequest,
 ) -> Result<CollectResponse, Error> {
     let tenant = &caller.tenant;
-    let holder = &caller.id;
-    let admitted = api
-        .guard
-        .admit(&message.grant, holder, tenant.as_str(), now_seconds());
-    let grant = admitted.await?;
+    let grant = api.admit(caller, &message.grant).await?;
     let (subject, point, act) = permission::to_collect(&grant)?;
     let values = parse(&grant, &message.values)?;
     // Also inside the transaction that writes. Here it spares an erased person a key.

@@ -31,9 +31,7 @@ pub(super) async fn erase(
         false => Erasure::requested(requested_at_ms),
     };
     let request = Some(&request);
-    api.store
-        .begin_erasure(tenant, subject, request, &erasure)
-        .await?;
+    api.saga.begin(tenant, subject, request, &erasure).await?;
     api.saga.finish_within_call(tenant, subject).await;
     let erasure = api.store.erasure(tenant, subject).await?;
     Ok(wire::erasure(subject, erasure.ok_or(Error::Internal)?))

@@ -1,7 +1,8 @@
 //! Opening values for the holder of a grant: admit, record, open, in this order and no other.
 
 use aws_lc_rs::digest::{Context as Digest, SHA256};
-use chassis::{Caller, now_seconds};
+use chassis::Caller;
+use client::release_context;
 use grant::{Action, Grant};
 use proto::{
     disclosure_audit::{RecordRequest, Release, record_request::Event},
@@ -21,11 +22,7 @@ pub(super) async fn reveal(
 ) -> Result<RevealResponse, Error> {
     let request_id = record_id(caller, &message.request_id)?;
     let tenant = &caller.tenant;
-    let holder = &caller.id;
-    let admitted = api
-        .guard
-        .admit(&message.grant, holder, tenant.as_str(), now_seconds());
-    let grant = admitted.await?;
+    let grant = api.admit(caller, &message.grant).await?;
     let subject = permission::to_open(&grant)?;
     let wanted = permission::categories(&grant, &message.categories)?;
 
@@ -88,6 +85,7 @@ fn event(grant: &Grant, subject: Uuid, wanted: &[&str], request_id: String) -> R
         revision: grant.revision,
         grant_id: grant.jti.to_string(),
         order_id: String::new(),
+        context: release_context(grant),
     };
     RecordRequest {
         request_id,

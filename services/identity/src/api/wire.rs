@@ -2,11 +2,12 @@
 
 use client::parse_id;
 use prost_types::Timestamp;
+use proto::disclosure_audit::{self as log, ShredDelay};
 use proto::identity::{self as pb, Provenance, SubjectState};
 use uuid::Uuid;
 
 use crate::{
-    erasure::{Erasure, Step},
+    erasure::{DelayReason, Erasure, LogKeyDelay, Step},
     error::Error,
     store::StoredValue,
 };
@@ -47,6 +48,18 @@ pub(super) fn erasure(subject: Uuid, erasure: Erasure) -> pb::Erasure {
             .entry_id
             .map(|it| it.to_string())
             .unwrap_or_default(),
+        log_key_delay: erasure.log_key_delay.map(log_key_delay),
+    }
+}
+
+fn log_key_delay(delay: LogKeyDelay) -> ShredDelay {
+    let reason = |it: &DelayReason| match it {
+        DelayReason::Hold => log::DelayReason::Hold.into(),
+        DelayReason::EvidenceRetention => log::DelayReason::EvidenceRetention.into(),
+    };
+    ShredDelay {
+        reasons: delay.reasons.iter().map(reason).collect(),
+        until: delay.until_ms.map(timestamp),
     }
 }
 

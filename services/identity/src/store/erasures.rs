@@ -2,12 +2,13 @@
 
 use sea_orm::{
     ActiveModelTrait, Condition, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
-    entity::prelude::*, sea_query::Expr,
+    entity::prelude::*,
+    sea_query::{Expr, ExprTrait},
 };
 
 use super::failed;
 use crate::{
-    erasure::{Erasure, KeyGone, Step},
+    erasure::{DelayReason, Erasure, KeyGone, LogKeyDelay, Step},
     error::Error,
 };
 
@@ -30,6 +31,9 @@ pub struct Model {
     pub completed_at: Option<i64>,
     pub certificate: Option<String>,
     pub entry_id: Option<Uuid>,
+    /// Words separated by spaces.
+    pub log_key_kept_for: Option<String>,
+    pub log_key_kept_until: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -46,6 +50,11 @@ const STEPS: [(Step, &str); 8] = [
     (Step::Sign, "sign"),
     (Step::Enter, "enter"),
     (Step::Finished, "finished"),
+];
+
+const DELAY_REASONS: [(DelayReason, &str); 2] = [
+    (DelayReason::Hold, "hold"),
+    (DelayReason::EvidenceRetention, "evidence_retention"),
 ];
 
 /// How far a person's erasure is.
@@ -125,6 +134,37 @@ pub async fn unfinished(
         .map_err(failed)
 }
 
+/// How much is not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    pub pending: i64,
+    /// Those of them that were asked for before a given time.
+    pub overdue: i64,
+    pub oldest_requested_at_ms: Option<i64>,
+}
+
+/// What is not finished, and what of it was asked for before a time.
+pub async fn backlog(connection: &impl ConnectionTrait, late_ms: i64) -> Result<Backlog, Error> {
+    let is_late = Expr::case(Column::RequestedAt.lt(late_ms), 1).finally(0);
+    let row: Option<(i64, Option<i64>, Option<i64>)> = Entity::find()
+        .select_only()
+        .column_as(Column::RequestedAt.count(), "pending")
+        .column_as(Expr::expr(is_late).sum(), "overdue")
+        .column_as(Column::RequestedAt.min(), "oldest")
+        // In the words of the partial index.
+        .filter(Expr::cust("next_step <> 'finished'"))
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(failed)?;
+    let (pending, overdue, oldest_requested_at_ms) = row.unwrap_or_default();
+    Ok(Backlog {
+        pending,
+        overdue: overdue.unwrap_or(0),
+        oldest_requested_at_ms,
+    })
+}
+
 fn one(tenant: &str, subject: Uuid) -> Condition {
     Condition::all()
         .add(Column::Tenant.eq(tenant))
@@ -153,7 +193,25 @@ fn row(tenant: &str, subject: Uuid, erasure: &Erasure) -> Model {
         completed_at: erasure.completed_at_ms,
         certificate: erasure.certificate.clone(),
         entry_id: erasure.entry_id,
+        log_key_kept_for: erasure.log_key_delay.as_ref().map(delay_words),
+        log_key_kept_until: erasure.log_key_delay.as_ref().and_then(|it| it.until_ms),
     }
+}
+
+fn delay_words(delay: &LogKeyDelay) -> String {
+    let known = |(reason, _): &&(DelayReason, &str)| delay.reasons.contains(reason);
+    let words: Vec<_> = DELAY_REASONS.iter().filter(known).map(|it| it.1).collect();
+    words.join(" ")
+}
+
+/// `None` when this version never wrote such words.
+fn delay(words: &str, until_ms: Option<i64>) -> Option<LogKeyDelay> {
+    let reason = |word| Some(DELAY_REASONS.iter().find(|it| it.1 == word)?.0);
+    let reasons: Option<_> = words.split(' ').map(reason).collect();
+    Some(LogKeyDelay {
+        reasons: reasons?,
+        until_ms,
+    })
 }
 
 fn word(step: Step) -> &'static str {
@@ -172,6 +230,10 @@ fn erasure(row: Model) -> Option<Erasure> {
         order_keys: order_keys.iter().copied().map(Uuid::from_bytes).collect(),
         own_key: key_gone(row.own_key, row.own_key_index)?,
         audit_key: key_gone(row.audit_key, row.audit_key_index)?,
+        log_key_delay: match row.log_key_kept_for {
+            Some(words) => Some(delay(&words, row.log_key_kept_until)?),
+            None => None,
+        },
         completed_at_ms: row.completed_at,
         certificate: row.certificate,
         entry_id: row.entry_id,
@@ -205,6 +267,10 @@ mod tests {
                     index: 4,
                 }),
                 certificate: Some("certificate".to_owned()),
+                log_key_delay: Some(LogKeyDelay {
+                    reasons: vec![DelayReason::Hold, DelayReason::EvidenceRetention],
+                    until_ms: Some(7),
+                }),
                 ..Erasure::requested(5)
             };
             let row = row("default", Uuid::from_u128(6), &erasure);
@@ -228,7 +294,11 @@ mod tests {
             ..good.clone()
         };
         assert!(erasure(good).is_some());
-        for bad in [key_without_entry, half_a_key, unknown_step] {
+        let unknown_delay = Model {
+            log_key_kept_for: Some("whim".to_owned()),
+            ..row("default", Uuid::from_u128(1), &Erasure::requested(1))
+        };
+        for bad in [key_without_entry, half_a_key, unknown_step, unknown_delay] {
             assert_eq!(erasure(bad), None);
         }
     }

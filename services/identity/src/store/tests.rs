@@ -6,7 +6,7 @@ use tokio::join;
 use vault::{BlindIndex, Key};
 
 use super::*;
-use crate::erasure::KeyGone;
+use crate::erasure::{KeyGone, LogKey};
 
 const CALLERS: &str = r#"
     [[caller]]
@@ -326,7 +326,7 @@ async fn an_erasure_goes_on_from_where_it_was_and_ends_once() {
         Outcome::KeyDestroyed(None),
         Outcome::Forgotten,
         Outcome::LogShredded {
-            audit_key: None,
+            log_key: LogKey::None,
             at_ms: 5,
         },
         Outcome::Signed("certificate".to_owned()),

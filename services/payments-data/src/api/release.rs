@@ -1,6 +1,6 @@
 //! Giving an order's data out: reserve, record, open, complete, in this order and no other.
 
-use chassis::{Caller, now_ms, now_seconds};
+use chassis::{Caller, now_ms};
 use proto::payments_data::{ReleaseRequest, ReleaseResponse};
 use vault::Owner;
 
@@ -15,10 +15,7 @@ pub(super) async fn release(
 ) -> Result<ReleaseResponse, Error> {
     let id = wire::order_id(&request.order_id)?;
     let tenant = &caller.tenant;
-    let grant = api
-        .guard
-        .admit(&request.grant, &caller.id, tenant.as_str(), now_seconds())
-        .await?;
+    let grant = api.admit(caller, &request.grant).await?;
     let release = Release::new(&grant, &request.request_id, id, request.categories)?;
 
     // Counted before anything else can fail: whatever happens from here on, this release is spent.

@@ -3,6 +3,7 @@
 use chassis::{Callers, Database, DatabaseUrl, KeyError};
 use client::{Connection, Material};
 use grant::KeyBundle;
+use prometheus_client::metrics::gauge::Gauge;
 use proto::payments_data::{OrderValue, order_value::Value as Content};
 use tempfile::TempDir;
 use vault::{FileKeySource, Key, KeyEncryptionKey};
@@ -37,7 +38,8 @@ impl Fixture {
             store: store.clone(),
             keys: keys.clone(),
             guard: Guard::new(NAME, bundle, nobody.clone(), nobody.clone()),
-            closing: Closing::new(store, keys, nobody),
+            closing: Closing::new(store, keys, nobody, Gauge::default()),
+            metrics: VaultMetrics::new("released"),
         };
         Self {
             api,

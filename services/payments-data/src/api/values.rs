@@ -1,6 +1,6 @@
 //! Taking in what is given with an order.
 
-use chassis::{Caller, RequestKey, Tenant, now_ms, now_seconds};
+use chassis::{Caller, RequestKey, Tenant, now_ms};
 use proto::payments_data::{OrderValue, StoreOrderDataRequest};
 use vault::Owner;
 
@@ -22,10 +22,7 @@ pub(super) async fn store(
     let tenant = &caller.tenant;
     // The grant is no part of what is remembered: a caller may fetch a fresh one and try again.
     let token = std::mem::take(&mut request.grant);
-    let grant = api
-        .guard
-        .admit(&token, &caller.id, tenant.as_str(), now_seconds())
-        .await?;
+    let grant = api.admit(caller, &token).await?;
     let request_key = api
         .request_key(caller, "StoreOrderData", &request.request_id, &request)
         .await?;

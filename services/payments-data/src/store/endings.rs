@@ -2,8 +2,8 @@
 
 use chassis::Tenant;
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::SimpleExpr,
+    ColumnTrait, Condition, DatabaseTransaction, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, sea_query::SimpleExpr,
 };
 
 use super::{Store, commit, orders, orders::Column, subjects, values};
@@ -77,6 +77,12 @@ impl Store {
             .order_by_asc(Column::OrderId)
             .limit(limit);
         orders::all(self.database.read(), closed).await
+    }
+
+    /// How many there are of them.
+    pub(crate) async fn count_to_destroy(&self, tenant: &Tenant) -> Result<u64, Error> {
+        let count = orders::to_destroy(tenant).count(self.database.read()).await;
+        count.map_err(super::broken)
     }
 
     /// Notes that the log says it.

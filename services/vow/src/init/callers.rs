@@ -51,19 +51,27 @@ pub const CLIENTS: [DevelopmentCaller; 4] = [
     DevelopmentCaller {
         name: "operator",
         kind: Kind::Person,
-        role: "the person who publishes policies and registers recipients",
+        role: "the person who publishes policies, registers recipients and places holds",
         tenants: &["*"],
         purposes: &[],
         methods: &[
             "consent.v1.ConsentService/PublishPolicy",
             "consent.v1.ConsentService/GetPolicy",
             "consent.v1.ConsentService/ListPolicyVersions",
+            "consent.v1.ConsentService/GetConformance",
             "disclosure_audit.v1.DisclosureAuditService/RegisterRecipient",
             "disclosure_audit.v1.DisclosureAuditService/GetRecipient",
             "disclosure_audit.v1.DisclosureAuditService/ListRecipients",
             "disclosure_audit.v1.DisclosureAuditService/EndRecipient",
             "disclosure_audit.v1.DisclosureAuditService/GetCheckpoint",
             "disclosure_audit.v1.DisclosureAuditService/GetReceipt",
+            "disclosure_audit.v1.DisclosureAuditService/AccountDisclosures",
+            "disclosure_audit.v1.DisclosureAuditService/ExportDisclosures",
+            "disclosure_audit.v1.DisclosureAuditService/PlaceHold",
+            "disclosure_audit.v1.DisclosureAuditService/LiftHold",
+            "disclosure_audit.v1.DisclosureAuditService/ListHolds",
+            "disclosure_audit.v1.DisclosureAuditService/SetEvidenceRetention",
+            "disclosure_audit.v1.DisclosureAuditService/GetEvidenceRetention",
         ],
     },
 ];
@@ -72,6 +80,9 @@ const SHOP_METHODS: &[&str] = &[
     "consent.v1.ConsentService/GetPolicy",
     "consent.v1.ConsentService/ListPolicyVersions",
     "consent.v1.ConsentService/AcceptPolicy",
+    "consent.v1.ConsentService/RecordNotice",
+    "consent.v1.ConsentService/RecordUse",
+    "consent.v1.ConsentService/ListAcceptances",
     "consent.v1.ConsentService/GrantConsent",
     "consent.v1.ConsentService/RefuseConsent",
     "consent.v1.ConsentService/WithdrawConsent",
@@ -89,6 +100,7 @@ const SHOP_METHODS: &[&str] = &[
     "disclosure_audit.v1.DisclosureAuditService/GetReceipt",
     "disclosure_audit.v1.DisclosureAuditService/GetCheckpoint",
     "disclosure_audit.v1.DisclosureAuditService/AccountDisclosures",
+    "disclosure_audit.v1.DisclosureAuditService/ExportDisclosures",
 ];
 
 const SERVICES: [DevelopmentCaller; 3] = [

@@ -76,13 +76,16 @@ impl Authority {
         &self.certificate
     }
 
-    /// A service's certificate: it serves under its name and on this machine, and it calls its peers.
-    pub fn service(&self, service: &str, now: OffsetDateTime) -> anyhow::Result<Certificate> {
-        let names = vec![
-            service.to_owned(),
-            "localhost".to_owned(),
-            "127.0.0.1".to_owned(),
-        ];
+    /// A service's certificate: it serves under its name, on this machine and under the names in
+    /// `hosts`, and it calls its peers.
+    pub fn service(
+        &self,
+        service: &str,
+        hosts: Vec<String>,
+        now: OffsetDateTime,
+    ) -> anyhow::Result<Certificate> {
+        let mut names = hosts;
+        names.extend([service, "localhost", "127.0.0.1"].map(str::to_owned));
         let usages = [
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,

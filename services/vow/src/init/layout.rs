@@ -64,6 +64,11 @@ impl Layout {
         self.folder.join("data")
     }
 
+    /// The folder of the published log.
+    pub fn published_log(&self) -> PathBuf {
+        self.data().join("log")
+    }
+
     /// One service's certificate.
     pub fn service_certificate(&self, service: &str) -> PathBuf {
         self.folder.join(service).join("certificate.pem")

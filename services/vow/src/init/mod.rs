@@ -1,7 +1,8 @@
-//! `vow init`: certificates, keys and the table of callers for a suite on one machine.
+//! `vow init`: certificates, keys and the table of callers for a suite to try out.
 
 mod callers;
 mod certificates;
+mod kubernetes;
 mod layout;
 
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
@@ -21,29 +22,47 @@ pub use layout::{Layout, SERVICES};
 pub struct Args {
     /// The folder to make.
     folder: std::path::PathBuf,
+    /// Another name that the services' certificates are good for, such as a host. May be repeated.
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+    /// Prints the Secrets and the ConfigMap of a Helm release with this full name, for `kubectl
+    /// apply`; of a folder that was made before, too.
+    #[arg(long, value_name = "RELEASE")]
+    kubernetes: Option<String>,
 }
 
 /// Runs `vow init`.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let layout = Layout::new(args.folder);
+    if let Some(release) = args.kubernetes {
+        if !layout.authority().exists() {
+            write_material(&layout, |service| {
+                let names = ["", "-headless"].map(|it| format!("{release}-{service}{it}"));
+                names.into_iter().chain(args.hosts.clone()).collect()
+            })?;
+        }
+        crate::say!("{:#}", kubernetes::objects(&layout, &release)?);
+        return Ok(());
+    }
     if layout.authority().exists() {
         bail!(
             "{} already holds an authority; choose another folder",
             layout.folder().display()
         );
     }
-    write_material(&layout)?;
+    write_material(&layout, |_| args.hosts.clone())?;
     crate::say!("development material is in {}", layout.folder().display());
-    crate::say!("it is for one machine: a production suite mounts material of its own");
+    crate::say!("it is for trying out: a production suite mounts material of its own");
     Ok(())
 }
 
 /// Writes everything `vow serve` needs for the four services, and the clients' certificates.
-pub fn write_material(layout: &Layout) -> anyhow::Result<()> {
+/// `hosts` are the further names of a service.
+pub fn write_material(layout: &Layout, hosts: impl Fn(&str) -> Vec<String>) -> anyhow::Result<()> {
     let now = OffsetDateTime::from_unix_timestamp(chassis::clock::now_seconds() as i64)?;
     let authority = Authority::generate(now)?;
     for service in SERVICES {
-        let certificate = authority.service(service, now)?;
+        let certificate = authority.service(service, hosts(service), now)?;
         write_certificate(
             &layout.service_certificate(service),
             &layout.service_key(service),

@@ -1,9 +1,12 @@
 //! The calls that the tour's chapters are made of, and what they are about.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
-use client::Clients;
+use client::{Addresses, Clients};
 use ledger::VerifierKey;
 use proto::{
     consent::{
@@ -16,7 +19,7 @@ use proto::{
 };
 use uuid::Uuid;
 
-use crate::{endpoints::Endpoints, init::Layout, up};
+use crate::{init::Layout, up};
 
 pub(super) const NEWSLETTER: &str = "marketing.communications.email";
 pub(super) const PAYMENT: &str = "essential.service.payment_processing";
@@ -30,6 +33,8 @@ pub(super) struct Walk {
     pub(super) shop: Clients,
     pub(super) operator: Clients,
     pub(super) layout: Layout,
+    /// Where receipts are put.
+    pub(super) folder: PathBuf,
     pub(super) provider: String,
     pub(super) processor: String,
     pub(super) subject: String,
@@ -38,12 +43,13 @@ pub(super) struct Walk {
 
 /// The calls the chapters are made of.
 impl Walk {
-    pub(super) fn begin(layout: &Layout, endpoints: &Endpoints) -> anyhow::Result<Self> {
+    pub(super) fn begin(layout: &Layout, at: &Addresses, receipts: &Path) -> anyhow::Result<Self> {
         let marker = &Uuid::new_v4().simple().to_string()[..8];
         Ok(Self {
-            shop: up::clients(layout, endpoints, "shop")?,
-            operator: up::clients(layout, endpoints, "operator")?,
+            shop: up::clients(layout, at, "shop")?,
+            operator: up::clients(layout, at, "operator")?,
             layout: layout.clone(),
+            folder: receipts.to_owned(),
             provider: format!("letterpress-{marker}"),
             processor: format!("card-house-{marker}"),
             subject: String::new(),
@@ -146,10 +152,7 @@ impl Walk {
             .into_inner()
             .proof;
         let proof = String::from_utf8(proof)?;
-        fs::write(
-            self.layout.folder().join(format!("{name}.tlog-proof")),
-            &proof,
-        )?;
+        fs::write(self.folder.join(format!("{name}.tlog-proof")), &proof)?;
         self.receipts.push((name.into(), proof));
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! The story: what a person, a shop and the providers do, in order, and what Vow answers.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::Context;
+use client::Addresses;
+use ledger::ProofFile;
 use proto::{
     consent::{GrantConsentRequest, Source, WithdrawConsentRequest},
-    disclosure_audit::{AccountDisclosuresRequest, RegisterRecipientRequest},
+    disclosure_audit::{AccountDisclosuresRequest, GetReceiptRequest, RegisterRecipientRequest},
     identity::{
         CollectRequest, EraseSubjectRequest, FindSubjectRequest, GetErasureRequest,
         RegisterSubjectRequest, RevealRequest, SubjectState,
@@ -17,11 +19,11 @@ use super::{
     calls::{CARD, EMAIL, NAME, NEWSLETTER, PAYMENT, Walk, new_id, order_values, recipient, value},
     narrator::{chapter, does, fact, permitted, refused},
 };
-use crate::{endpoints::Endpoints, init::Layout, say::say, verify};
+use crate::{init::Layout, say::say, verify};
 
 /// Walks the whole story. The first thing that is not as promised ends it with an error.
-pub async fn walk(layout: &Layout, endpoints: &Endpoints) -> anyhow::Result<()> {
-    let mut walk = Walk::begin(layout, endpoints)?;
+pub async fn walk(layout: &Layout, at: &Addresses, receipts: &Path) -> anyhow::Result<()> {
+    let mut walk = Walk::begin(layout, at, receipts)?;
     walk.register_recipients().await?;
     walk.register_person().await?;
     walk.ask_for_a_provider().await?;
@@ -294,7 +296,7 @@ impl Walk {
         chapter(7, "She checks a receipt herself, offline");
         let key = self.log_key()?;
         for (name, proof) in &self.receipts {
-            verify::prove(proof, &key).map_err(anyhow::Error::msg)?;
+            verify::prove(proof, &key)?;
             fact(&format!(
                 "the {name} receipt holds: signed, in the log, and it says just what left"
             ));
@@ -340,7 +342,7 @@ impl Walk {
         fact(
             "quarantine, order keys, her own key, the audit key last; a signed certificate is in the log",
         );
-        let certificate = self.layout.folder().join("erasure.jwt");
+        let certificate = self.folder.join("erasure.jwt");
         fs::write(&certificate, &erasure.certificate)?;
 
         let answer = self.ask(self.disclose_email()).await;
@@ -361,10 +363,21 @@ impl Walk {
         )?;
         let key = self.log_key()?;
         for (name, proof) in &self.receipts {
-            verify::prove(proof, &key).map_err(anyhow::Error::msg)?;
+            verify::prove(proof, &key)?;
             fact(&format!(
                 "her {name} receipt still verifies: the log forgot, and was not altered"
             ));
+            let entry = ProofFile::parse(proof)?.entry.id;
+            let request = self.shop.request(GetReceiptRequest {
+                entry_id: entry.to_string(),
+            });
+            let answer = self.shop.audit.get_receipt(request).await?.into_inner();
+            let gap = ProofFile::parse(str::from_utf8(&answer.proof)?)?.verify(&key)?;
+            anyhow::ensure!(
+                gap.opening.is_none() && gap.destruction.is_some(),
+                "the log had to prove why it cannot say what that entry records"
+            );
+            fact("asked for it again, the log proves that it destroyed the key, and cannot tell");
         }
         Ok(())
     }

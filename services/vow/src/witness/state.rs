@@ -1,0 +1,149 @@
+//! What a witness remembers of each log: the newest checkpoint that it cosigned, in a file of its own.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, bail, ensure};
+use ledger::{
+    AddCheckpoint, Checkpoint, Note, NoteKey, NoteSignature, Refusal, SignatureType, TrustPolicy,
+    cosign, judge,
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// The folder of a witness, which no other process uses.
+pub struct State {
+    logs: HashMap<String, Arc<Mutex<Memory>>>,
+    _lock: File,
+}
+
+/// One log, as the witness saw it last. Whoever holds its lock decides what it sees next.
+pub struct Memory {
+    /// In the witness's folder, named for the log's id.
+    file: PathBuf,
+    newest: Option<Newest>,
+}
+
+struct Newest {
+    checkpoint: Checkpoint,
+    /// The checkpoint with the log's signature and ours.
+    note: String,
+}
+
+/// Why nothing was cosigned.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCosigned {
+    /// By the rule of the protocol.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The checkpoint is not known to be on the disk.
+    #[error("the checkpoint cannot be kept")]
+    NotKept(#[from] io::Error),
+}
+
+/// The public id of a log: the SHA-256 of its origin, in hexadecimal.
+pub fn log_id(origin: &str) -> String {
+    let digest = Sha256::digest(origin);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl State {
+    /// Takes the folder for this process and reads what was kept of these logs.
+    pub fn open(folder: &Path, key: &NoteKey, logs: &TrustPolicy) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let lock = File::create(folder.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!("another process uses the folder"),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        let mut memories = HashMap::new();
+        for log in logs.logs() {
+            let (origin, id) = (log.key.name(), log_id(log.key.name()));
+            let memory = Memory::read(folder.join(&id), key, origin)
+                .with_context(|| format!("what was cosigned for {origin} ({id})"))?;
+            memories.insert(id, Arc::new(Mutex::new(memory)));
+        }
+        Ok(Self {
+            logs: memories,
+            _lock: lock,
+        })
+    }
+
+    /// What is remembered of the log with this id, for the holder alone. `None` for no known log.
+    pub async fn of(&self, id: &str) -> Option<OwnedMutexGuard<Memory>> {
+        let memory = self.logs.get(id)?.clone();
+        Some(memory.lock_owned().await)
+    }
+}
+
+impl Memory {
+    fn read(file: PathBuf, key: &NoteKey, origin: &str) -> anyhow::Result<Self> {
+        let note = match fs::read_to_string(&file) {
+            Ok(note) => note,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { file, newest: None });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // Without this a damaged file would be a promise forgotten.
+        let parsed = Note::parse(&note)?;
+        let own_key = key.verifier(SignatureType::Cosignature);
+        parsed
+            .verify(std::slice::from_ref(&own_key))
+            .context("this witness did not cosign it")?;
+        let checkpoint = Checkpoint::parse(parsed.text())?;
+        ensure!(checkpoint.origin == origin, "it is of another log");
+        let newest = Some(Newest { checkpoint, note });
+        Ok(Self { file, newest })
+    }
+
+    /// The newest cosigned checkpoint, with the log's signature and ours.
+    pub fn note(&self) -> Option<&str> {
+        self.newest.as_ref().map(|it| it.note.as_str())
+    }
+
+    /// Cosigns a checkpoint that continues the newest one, once it is on the disk. Blocks.
+    pub fn cosign(
+        &mut self,
+        request: &AddCheckpoint,
+        logs: &TrustPolicy,
+        key: &NoteKey,
+        now: u64,
+    ) -> Result<NoteSignature, NotCosigned> {
+        let last = self.newest.as_ref().map(|it| &it.checkpoint);
+        let checkpoint = judge(request, logs, last)?;
+        let cosignature = cosign(&request.checkpoint, key, now);
+        // The same checkpoint once more is on the disk already.
+        if last != Some(&checkpoint) {
+            let note = kept(&request.checkpoint, &checkpoint.origin, &cosignature);
+            write_durably(&self.file, &note)?;
+            self.newest = Some(Newest { checkpoint, note });
+        }
+        Ok(cosignature)
+    }
+}
+
+/// The note without what strangers may have added to it.
+fn kept(note: &Note, origin: &str, cosignature: &NoteSignature) -> String {
+    let of_the_log = note.signatures().iter().filter(|it| it.name == origin);
+    let lines = of_the_log.chain([cosignature]).map(|it| format!("{it}\n"));
+    format!("{}\n{}", note.text(), lines.collect::<String>())
+}
+
+/// Replaces a file whole; it survives a loss of power once this returns.
+fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+    let partial = path.with_extension("partial");
+    let mut file = File::create(&partial)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&partial, path)?;
+    // The new name is in the folder.
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    File::open(folder)?.sync_all()
+}
