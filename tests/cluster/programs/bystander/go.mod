@@ -1,0 +1,3 @@
+module example.invalid/vow-cluster-bystander
+
+go 1.26.0

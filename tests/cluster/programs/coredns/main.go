@@ -1,0 +1,18 @@
+// The cluster's DNS: CoreDNS with the few plugins that a cluster of one node needs.
+package main
+
+import (
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/coremain"
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/kubernetes"
+	_ "github.com/coredns/coredns/plugin/ready"
+)
+
+func init() {
+	dnsserver.Directives = []string{"ready", "errors", "kubernetes"}
+}
+
+func main() {
+	coremain.Run()
+}
