@@ -10,7 +10,7 @@ use std::{
 use client::Clients;
 use ledger::{ProofFile, VerifierKey};
 
-use crate::suite::{Suite, acts::*, databases};
+use crate::suite::{Suite, acts::*, databases, published::Published};
 
 /// How often the program is killed on each database: `VOW_TEST_KILLS`, or enough for every run of the tests.
 fn kills() -> u64 {
@@ -45,6 +45,7 @@ async fn every_acknowledged_record_survives_the_kill_and_is_proved() {
 
         let mut acknowledged = BTreeSet::new();
         let mut size_before = 0;
+        let mut published = Published::of(&suite);
         for kill in 0..kills() {
             let load = Load::start(&suite, &subject);
             // Under way for certain, and each time a little later in what it does.
@@ -57,6 +58,12 @@ async fn every_acknowledged_record_survives_the_kill_and_is_proved() {
             shop = suite.shop();
             size_before =
                 assert_all_there(&mut shop, &subject, &acknowledged, &key, size_before).await;
+            published = published.again(&suite);
+            // At once: nothing of what is published may be lost, and none of it goes back.
+            published.follow().await;
+            published.covers(size_before - 1).await;
+            let whole = published.verify_whole("before-the-kill");
+            assert!(whole.is_ok(), "{whole:?}");
         }
     }
 }

@@ -1,12 +1,30 @@
 //! The outside: the real program, driven through its front doors.
 
+mod accounting;
 mod canaries;
+mod certificates;
 mod clauses;
+mod conformance;
+mod corpus;
+mod distribution;
 mod erasure;
 mod faults;
+mod forgetting;
 mod kills;
+mod log_audit;
+mod log_served;
+mod manual;
+mod metrics;
+mod policy_commands;
 mod replicas;
+mod restore;
 mod revisions;
+mod roles;
+mod rotation;
+mod stopping;
 mod suite;
+mod tamper;
 mod tidy;
 mod traces;
+mod witness;
+mod witnessed;

@@ -48,7 +48,10 @@ pub fn written(suite: &Suite, database: Database) -> Vec<Place> {
     let mut places = files(suite.folder());
     if database == Database::Postgres {
         let cluster = postgres::cluster().expect("the suite runs on it");
-        places.extend(files(&cluster.data()));
+        for folder in cluster.written(&suite.database_urls()) {
+            assert!(folder.is_dir(), "{} is searched", folder.display());
+            places.extend(files(&folder));
+        }
     }
     places
 }

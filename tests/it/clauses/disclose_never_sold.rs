@@ -64,6 +64,31 @@ async fn refuses_to_publish_a_policy_that_sells() {
 }
 
 #[tokio::test]
+async fn refuses_to_publish_a_trade_by_another_name() {
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let mut operator = suite.operator();
+        let policy = include_str!("../../../policies/gupshup-bots.toml");
+        // Partners, affiliates and advertisers would see persons instead of figures.
+        let (before, after) = policy
+            .split_once("recipient_kinds = [\"partner\", \"affiliate\", \"advertiser\"]")
+            .expect("figures go to partners");
+        let persons = after.replacen("aggregate_only = true", "order = true", 1);
+        let trade = format!("{before}recipient_kinds = [\"advertiser\"]{persons}");
+        let request = proto::consent::PublishPolicyRequest {
+            request_id: new_id(),
+            text: trade,
+            validate_only: true,
+        };
+        let answer = operator
+            .consent
+            .publish_policy(operator.request(request))
+            .await;
+        assert_refused(answer, Code::InvalidArgument, "SALE_FORBIDDEN");
+    }
+}
+
+#[tokio::test]
 async fn refuses_a_question_about_a_sale() {
     for database in databases() {
         let suite = Suite::start_on(database).await;

@@ -27,8 +27,10 @@ async fn permits_a_new_version_that_is_digested_dated_and_compared() {
             .iter()
             .map(|it| it.clause.as_str())
             .collect();
-        // The second, because the point that its rule is about has changed.
-        assert_eq!(changed, ["collect.declared-only", "collect.voluntary"]);
+        assert_eq!(changed, ["collect.declared-only"]);
+        let loss = "the point site_registration may no longer take user.contact.email for \
+                    essential.service";
+        assert_eq!(preview.changes[0].lines, [loss]);
 
         let published = publish(&mut operator, &text, false)
             .await
@@ -87,6 +89,7 @@ async fn permits_by_the_new_version_only_what_the_accepted_one_permits_too() {
             request_id: new_id(),
             subject_id: subject.clone(),
             policy_version: "v2".into(),
+            ..Default::default()
         };
         shop.consent
             .accept_policy(shop.request(request))
@@ -110,6 +113,37 @@ async fn permits_by_the_new_version_only_what_the_accepted_one_permits_too() {
         let name = collect(&subject, "typed", &[NAME]);
         let (_, decision) = authorize(&mut shop, name).await.expect("both declare it");
         assert_eq!(decision.policy_version, "v3");
+    }
+}
+
+#[tokio::test]
+async fn refuses_to_judge_by_a_version_before_its_day() {
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, mut operator) = (suite.shop(), suite.operator());
+        let subject = register(&mut shop).await;
+        let revised = "revised = 2016-06-21\n";
+        let narrower = without_registration_email();
+        assert!(narrower.contains(revised));
+        let later = narrower.replace(revised, &format!("{revised}effective = 2199-01-01\n"));
+        let published = publish(&mut operator, &later, false)
+            .await
+            .expect("it compiles");
+        let version = published.version.expect("it is returned");
+        assert_eq!(version.policy_version, "v2");
+        assert_eq!(version.effective_on, "2199-01-01");
+
+        let mut question = collect(&subject, "typed", &[EMAIL]);
+        let (_, decision) = authorize(&mut shop, question.clone())
+            .await
+            .expect("v1 declares it");
+        assert_eq!(decision.policy_version, "v1");
+        question.policy_version = "v2".into();
+        let seen = check(&mut shop, question, 0)
+            .await
+            .expect("a check answers");
+        assert_eq!(seen.reason, "POLICY_VERSION_SUPERSEDED");
+        assert_eq!(seen.policy_version, "v1");
     }
 }
 

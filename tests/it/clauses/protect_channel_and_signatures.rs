@@ -229,6 +229,7 @@ fn sound_grant(subject: &str) -> Grant {
         purpose: NEWSLETTER.into(),
         categories: vec![NAME.into()],
         clauses: vec!["disclose.providers-with-permission".into()],
+        basis: None,
         policy_version: "v1".into(),
         revision: 1_000,
         iat: now,

@@ -102,6 +102,8 @@ struct Service {
 
 #[tonic::async_trait]
 impl DisclosureAuditService for Service {
+    type ExportDisclosuresStream = tokio_stream::Empty<Result<ExportDisclosuresResponse, Status>>;
+
     async fn record(&self, _: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let honest = RecordResponse {
@@ -193,6 +195,48 @@ impl DisclosureAuditService for Service {
         &self,
         _: Request<ShredSubjectRequest>,
     ) -> Result<Response<ShredSubjectResponse>, Status> {
+        absent()
+    }
+
+    async fn export_disclosures(
+        &self,
+        _: Request<ExportDisclosuresRequest>,
+    ) -> Result<Response<Self::ExportDisclosuresStream>, Status> {
+        absent()
+    }
+
+    async fn place_hold(
+        &self,
+        _: Request<PlaceHoldRequest>,
+    ) -> Result<Response<PlaceHoldResponse>, Status> {
+        absent()
+    }
+
+    async fn lift_hold(
+        &self,
+        _: Request<LiftHoldRequest>,
+    ) -> Result<Response<LiftHoldResponse>, Status> {
+        absent()
+    }
+
+    async fn list_holds(
+        &self,
+        _: Request<ListHoldsRequest>,
+    ) -> Result<Response<ListHoldsResponse>, Status> {
+        absent()
+    }
+
+    async fn set_evidence_retention(
+        &self,
+        _: Request<SetEvidenceRetentionRequest>,
+    ) -> Result<Response<SetEvidenceRetentionResponse>, Status> {
+        absent()
+    }
+
+    async fn get_evidence_retention(
+        &self,
+        _: Request<GetEvidenceRetentionRequest>,
+    ) -> Result<Response<GetEvidenceRetentionResponse>, Status> {
         absent()
     }
 }

@@ -2,7 +2,9 @@
 
 pub mod acts;
 pub mod postgres;
+pub mod published;
 pub mod separate;
+pub mod sqlite;
 
 use std::{
     fs,
@@ -88,6 +90,12 @@ impl Suite {
     /// The development material.
     pub fn material(&self) -> PathBuf {
         self.folder.path().join("suite")
+    }
+
+    /// The databases it was given; none on SQLite.
+    pub fn database_urls(&self) -> Vec<String> {
+        let given = self.arguments.iter().filter_map(|it| it.split_once('='));
+        given.map(|(_, url)| url.to_owned()).collect()
     }
 
     /// All that the program wrote to its standard error.

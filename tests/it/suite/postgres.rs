@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -55,9 +55,41 @@ impl Postgres {
         format!("postgres://{SERVER_USER}@127.0.0.1:{port}/{name}")
     }
 
-    /// Everything the server writes, its log ahead of writes included.
-    pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
+    /// The folders of everything the server writes, its log ahead of writes included, but for the
+    /// databases that are not among these.
+    pub fn written(&self, urls: &[String]) -> Vec<PathBuf> {
+        let data = self.folder.join("data");
+        let shared = fs::read_dir(&data).expect("the server's folder can be read");
+        let shared = shared
+            .map(|it| it.expect("it can be read").path())
+            .filter(|it| it.is_dir() && !it.ends_with("base"));
+        let own = urls.iter().map(|url| data.join("base").join(self.oid(url)));
+        shared.chain(own).collect()
+    }
+
+    /// The name of a database's folder.
+    fn oid(&self, url: &str) -> String {
+        self.ask(
+            url,
+            "SELECT oid FROM pg_database WHERE datname = current_database()",
+        )
+    }
+
+    /// What a database answers to SQL: a line for each row, `|` between its values.
+    pub fn ask(&self, url: &str, sql: &str) -> String {
+        let answer = succeed(self.program("psql").args(["-Atqc", sql, url]));
+        String::from_utf8_lossy(&answer).trim().to_owned()
+    }
+
+    /// One of PostgreSQL's programs, of the server's own version.
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.programs.join(name))
+    }
+
+    /// All that the server wrote to its log; a line begins with the database and the process.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.folder.join("log")).expect("the server writes it");
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     fn start(programs: PathBuf) -> Self {
@@ -111,16 +143,22 @@ impl Postgres {
 /// The parent-death signal belongs to the thread that started the child, so a thread of its own
 /// starts the server and stays with it: however the tests end, the server ends with them.
 fn run_until_this_process_ends(programs: &Path, folder: &Path, data: &Path, port: u16) {
+    let log = fs::File::create(folder.join("log")).expect("the folder can be written");
     let mut server = as_server_user(&programs.join("postgres"));
     server
         .arg("-D")
         .arg(data)
         .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k"])
         .arg(folder)
-        .args(["-c", "max_connections=400"])
+        .args([
+            "-c",
+            "max_connections=400",
+            "-c",
+            "log_line_prefix=[%d %p] ",
+        ])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(log);
     thread::spawn(move || {
         let mut child = server.spawn().expect("the PostgreSQL server starts");
         child.wait()
@@ -192,11 +230,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-fn succeed(command: &mut Command) {
-    let Output { status, stderr, .. } = command.output().expect("the program runs");
+/// Runs a program that must succeed, and returns what it wrote to its standard output.
+pub fn succeed(command: &mut Command) -> Vec<u8> {
+    let output = command.output().expect("the program runs");
     assert!(
-        status.success(),
+        output.status.success(),
         "{command:?}: {}",
-        String::from_utf8_lossy(&stderr)
+        String::from_utf8_lossy(&output.stderr)
     );
+    output.stdout
 }

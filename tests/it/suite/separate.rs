@@ -53,15 +53,35 @@ impl Separate {
     ) -> Self {
         let folder = TempDir::new().expect("the temporary folder can be written");
         let material = folder.path().join("suite");
+        let urls = SERVICES.map(|service| (service, database_url(database, &material, service)));
+        let mut suite = Self::begin_in(folder, urls.into(), replicas, environment);
+        suite.wait_until_all_ready().await;
+        suite.publish_policy().await;
+        suite
+    }
+
+    /// The same on given databases, not waited for, and without a policy.
+    pub fn begin(
+        databases: BTreeMap<&'static str, String>,
+        replicas: usize,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let folder = TempDir::new().expect("the temporary folder can be written");
+        Self::begin_in(folder, databases, replicas, environment)
+    }
+
+    fn begin_in(
+        folder: TempDir,
+        databases: BTreeMap<&'static str, String>,
+        replicas: usize,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let material = folder.path().join("suite");
         let made = Command::new(VOW).arg("init").arg(&material).output();
         assert!(
             made.expect("the program runs").status.success(),
             "init makes the material"
         );
-        let databases = SERVICES
-            .into_iter()
-            .map(|service| (service, database_url(database, &material, service)))
-            .collect();
         let environment = environment
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()))
@@ -80,13 +100,47 @@ impl Separate {
                 suite.spawn(replica, service);
             }
         }
-        for replica in 0..suite.replicas.len() {
+        suite
+    }
+
+    /// An environment variable of every process that is started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.into(), value.into()));
+    }
+
+    /// Waits until every process says that it is ready.
+    pub async fn wait_until_all_ready(&mut self) {
+        for replica in 0..self.replicas.len() {
             for service in SERVICES {
-                suite.wait_until_ready(replica, service).await;
+                self.wait_until_ready(replica, service).await;
             }
         }
-        suite.publish_policy().await;
-        suite
+    }
+
+    /// Waits until the admin port of one process answers with these words.
+    pub async fn wait_until(&self, replica: usize, service: &str, path: &str, words: &str) {
+        let port = self.admin(replica, service);
+        let answered = tokio::time::timeout(START_LIMIT, async {
+            while !http_get(port, path)
+                .await
+                .is_some_and(|it| it.contains(words))
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let answered = answered.await.is_ok();
+        assert!(answered, "{path} of {service} does not say: {words}");
+    }
+
+    /// Starts one process that ends by itself, and returns what it wrote to its log.
+    pub fn run_to_its_end(&self, replica: usize, service: &'static str) -> String {
+        let log = log_file(self.folder.path(), replica, service);
+        let before = fs::metadata(&log).expect("it was started before").len();
+        let mut process = self.command(replica, service);
+        let ended = process.status().expect("the program starts");
+        assert!(!ended.success(), "{service} ended with {ended}");
+        let log = fs::read(log).expect("it can be read");
+        String::from_utf8_lossy(&log[before as usize..]).into_owned()
     }
 
     /// A client of one replica's services.
@@ -123,6 +177,22 @@ impl Separate {
             process.kill().expect("it can be signalled");
             process.wait().expect("it was started here");
         }
+    }
+
+    /// Asks one process to stop, as an orchestrator does, and waits until it has.
+    pub async fn stop(&mut self, replica: usize, service: &'static str) {
+        let stopping = self.replicas[replica].processes.remove(service);
+        let mut process = stopping.expect("it was started");
+        let asked = Command::new("kill").arg(process.id().to_string()).status();
+        assert!(asked.expect("the program runs").success());
+        // Without holding up its callers, who must hang up.
+        let status = loop {
+            match process.try_wait().expect("it was started here") {
+                Some(status) => break status,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        assert!(status.success(), "{service} stopped with {status}");
     }
 
     /// Starts one process again and waits until it serves.

@@ -87,8 +87,7 @@ pub(super) fn text(file: &File) -> Vec<Finding> {
         lines_naming(&file.text, UNFINISHED),
         "finish it, or write an issue and name it here",
     );
-    // The package manager writes the lock file, and names the index in it.
-    if file.path != "Cargo.lock" {
+    if !names_packages_by_host(&file.path) {
         let lines = lines_naming(&file.text, REGISTRIES);
         findings.extend(file.findings(lines, "name the package, not the host that serves it"));
     }
@@ -100,6 +99,12 @@ pub(super) fn text(file: &File) -> Vec<Finding> {
     let advice = "a path of one machine: make it relative, or an argument";
     findings.extend(file.findings(lines.map(|(_, number)| number), advice));
     findings
+}
+
+/// Cargo writes the index into its lock files, and the name of a Go package begins with a host.
+fn names_packages_by_host(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.ends_with(".go") || ["Cargo.lock", "go.mod", "go.sum"].contains(&name)
 }
 
 /// Whether an absolute path begins in one of the folders; within a longer path the name is no root.
@@ -182,7 +187,9 @@ mod tests {
             assert!(planted(text, "a.md", &format!("\"$HOME{word}c\" .{word}d")).is_empty());
             assert_eq!(planted(text, "a.md", &format!("file://{word}c")), [1]);
         }
-        assert!(planted(text, "Cargo.lock", REGISTRIES[0]).is_empty());
+        for path in ["Cargo.lock", "a/go.mod", "a/go.sum", "a/main.go"] {
+            assert!(planted(text, path, REGISTRIES[0]).is_empty(), "{path}");
+        }
         assert!(planted(text, "a.md", &format!("{0}{0}", UNFINISHED[1])).is_empty());
     }
 }
