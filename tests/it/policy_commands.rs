@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use crate::suite::VOW;
+use crate::suite::{Suite, VOW, acts::*, databases};
 
 /// The exit code and the standard output of `vow policy`, in the folder of the policies.
 fn policy(arguments: &[&str]) -> (i32, String) {
@@ -107,6 +107,47 @@ fn a_difference_tells_who_gains_and_who_loses() {
     let (code, text) = policy(&["diff", "gupshup-bots.toml", path(&broken)]);
     assert_eq!(code, 3);
     assert!(text.contains("did you mean `retrieved`?"), "{text}");
+}
+
+#[tokio::test]
+async fn a_difference_tells_how_many_subjects_of_a_running_suite_it_touches() {
+    let both = "[\"marketing.communications.email\", \"marketing.communications.survey\"]";
+    let narrower = edited(both, "[\"marketing.communications.survey\"]");
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let mut shop = suite.shop();
+        let (ada, grace, _) = (
+            register(&mut shop).await,
+            register(&mut shop).await,
+            register(&mut shop).await,
+        );
+        let about = |subject: &str| scope(subject, NEWSLETTER, "letterpress");
+        for subject in [&ada, &grace] {
+            let granted = grant_consent(&mut shop, about(subject)).await;
+            granted.expect("anybody may agree");
+        }
+        let withdrawn = withdraw_consent(&mut shop, about(&grace)).await;
+        withdrawn.expect("anybody may change their mind");
+
+        let suite = suite.material();
+        let suite = suite.to_str().expect("it is text");
+        let against = ["--against", suite];
+        for (old, new) in [
+            ("gupshup-bots.toml", path(&narrower)),
+            (path(&narrower), "gupshup-bots.toml"),
+        ] {
+            let (code, text) = policy(&[&["diff", old, new], &against[..]].concat());
+            assert_eq!(code, 0, "{text}");
+            let told: Vec<_> = text.lines().collect();
+            assert_eq!(told[0], "disclose.providers-with-permission");
+            // Who never agreed and who does not any more are refused before and after.
+            assert_eq!(told[2..], ["  touches 1 of 3 subjects", "1 clause changes"]);
+        }
+        let elsewhere = ["--tenant", "clinic"];
+        let ask = ["diff", "gupshup-bots.toml", path(&narrower)];
+        let (_, text) = policy(&[&ask[..], &against, &elsewhere].concat());
+        assert!(text.contains("  touches 0 of 0 subjects"), "{text}");
+    }
 }
 
 #[test]

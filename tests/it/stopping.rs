@@ -1,13 +1,14 @@
 //! A process that stops sends its callers away in peace, whatever they are waiting for.
 
-use std::time::Duration;
+use std::{fs, process::Stdio, time::Duration};
 
+use tokio::process::Command;
 use tonic::Request;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::suite::{Database, client_material, separate::Separate};
+use crate::suite::{Database, Suite, VOW, acts::*, client_material, separate::Separate};
 
 #[tokio::test]
 async fn a_watcher_of_health_is_told_and_does_not_hold_the_process() {
@@ -38,4 +39,31 @@ async fn a_watcher_of_health_is_told_and_does_not_hold_the_process() {
     );
     told.extend(rest);
     assert_eq!(told, [ServingStatus::Serving, ServingStatus::NotServing]);
+}
+
+#[tokio::test]
+async fn a_suite_of_which_one_cannot_serve_ends_and_says_why() {
+    let mut suite = Suite::start_on(Database::Sqlite).await;
+    register(&mut suite.shop()).await;
+    let data = suite.material().join("data");
+    while !data.join("log/checkpoint").exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    suite.kill();
+    // The log is published, and its database is not there any more.
+    for file in fs::read_dir(&data).expect("it is there").flatten() {
+        if file.path().is_file() {
+            fs::remove_file(file.path()).expect("it can be removed");
+        }
+    }
+    let mut up = Command::new(VOW);
+    up.args(["up", "--port", "0", "--dir"])
+        .arg(suite.material());
+    up.stdout(Stdio::null()).kill_on_drop(true);
+    let ended = tokio::time::timeout(Duration::from_secs(30), up.output()).await;
+    let ended = ended.expect("it ends").expect("the program starts");
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let why = "the log does not continue the checkpoint that it published";
+    assert!(said.contains(why), "{said}");
 }

@@ -21,7 +21,7 @@ use sea_orm::{
 };
 
 pub use failure::{DatabaseError, DatabaseFailure, failure, is_lost_race, is_unavailable};
-pub use migration::Migration;
+pub use migration::{Migration, Sql};
 
 use crate::{CONNECTIONS_MAX, DatabaseUrl};
 
@@ -109,8 +109,9 @@ impl Database {
         table: &str,
         opening: Opening,
     ) -> Result<Database, DatabaseError> {
-        let migrator = migration::migrator(migrations, table);
-        let mut database = match (Kind::of(url)?, opening.migrates) {
+        let kind = Kind::of(url)?;
+        let migrator = migration::migrator(migrations, table, kind);
+        let mut database = match (kind, opening.migrates) {
             (Kind::Sqlite, _) => sqlite::open(url.expose(), &migrator).await?,
             (Kind::Postgres, migrates) => {
                 let options = postgres::options(url.expose())?;
@@ -131,8 +132,9 @@ impl Database {
         migrations: &[Migration],
         table: &str,
     ) -> Result<usize, DatabaseError> {
-        let migrator = migration::migrator(migrations, table);
-        match Kind::of(url)? {
+        let kind = Kind::of(url)?;
+        let migrator = migration::migrator(migrations, table, kind);
+        match kind {
             Kind::Sqlite => Err(DatabaseError::NobodyElse),
             Kind::Postgres => {
                 let options = postgres::options(url.expose())?;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use vault::{BlindIndex, Key, KeySource, Owner, VaultError};
 
 use crate::{
-    Database, DatabaseError, DatabaseUrl, Migration, Tenant, clock::now_ms, database::Opening,
+    Database, DatabaseError, DatabaseUrl, Migration, Sql, Tenant, clock::now_ms, database::Opening,
     failure,
 };
 use tenant_key_ring::TenantKeyRing;
@@ -30,7 +30,7 @@ pub(crate) const EXPUNGED_TABLE: &str = data_keys::TABLE;
 pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "keys",
-    sql: include_str!("key_store/keys.sql"),
+    sql: Sql::Same(include_str!("key_store/keys.sql")),
 }];
 
 /// The keys of one service. Cheap to clone.

@@ -36,7 +36,7 @@ pub use config::{
     Migrations,
 };
 pub use database::{
-    Database, DatabaseError, DatabaseFailure, Migration, failure, is_lost_race, is_unavailable,
+    Database, DatabaseError, DatabaseFailure, Migration, Sql, failure, is_lost_race, is_unavailable,
 };
 pub use door::caller;
 pub use key_store::{DestroyedKey, KeyError, KeyStore, StoredKey};

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use sha2::{Digest, Sha256};
 use vault::BlindIndex;
 
-use crate::{Caller, Migration, Tenant};
+use crate::{Caller, Migration, Sql, Tenant};
 
 /// The longest request id, in characters.
 const ID_LENGTH_MAX: usize = 128;
@@ -17,7 +17,7 @@ const ID_LENGTH_MAX: usize = 128;
 pub const MIGRATION: Migration = Migration {
     version: 1_000_001,
     name: "requests",
-    sql: include_str!("requests/requests.sql"),
+    sql: Sql::Same(include_str!("requests/requests.sql")),
 };
 
 /// By what a request is known when it comes again. It holds nothing that was sent.

@@ -257,7 +257,7 @@ pub(crate) enum ConsentWord {
 }
 
 /// How a person came to accept the policy. None of these is consent to anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub enum Acceptance {
     /// The person said so.
     #[serde(rename = "explicit")]
@@ -283,7 +283,7 @@ impl Acceptance {
 }
 
 /// The age a person stated, kept as a band and never as a birth date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub enum AgeBand {
     /// Younger than 13 years.
     #[serde(rename = "under 13")]

@@ -72,7 +72,7 @@ pub struct Subject<'a> {
 }
 
 /// Whether anything may be done with a person's data at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// Rules and consents decide.
     Active,
@@ -85,7 +85,7 @@ pub enum Standing {
 }
 
 /// The state of one consent: for a purpose in general, or for a purpose and one recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConsentEntry {
     /// A term of [`crate::PURPOSES`].
     pub purpose: Term,
@@ -100,7 +100,7 @@ pub struct ConsentEntry {
 }
 
 /// The states a consent can be in, named as in the Data Privacy Vocabulary 2.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConsentState {
     /// Nothing is known.
     Unknown,

@@ -2,6 +2,7 @@
 
 mod acceptances;
 mod changes;
+mod comparison;
 mod conformance;
 mod consents;
 mod decisions;
@@ -87,6 +88,15 @@ impl ConsentService for Api {
     ) -> Result<Response<PublishPolicyResponse>, Status> {
         let caller = chassis::caller(&request)?.clone();
         let answer = self.publish(&caller, request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn compare_policies(
+        &self,
+        request: Request<ComparePoliciesRequest>,
+    ) -> Result<Response<ComparePoliciesResponse>, Status> {
+        let caller = chassis::caller(&request)?.clone();
+        let answer = self.compare(&caller, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 

@@ -26,7 +26,12 @@ pub enum Error {
     CallerNotAllowed,
     /// The policy text does not compile.
     #[error("the policy does not compile")]
-    PolicyInvalid(Vec<Finding>),
+    PolicyInvalid {
+        /// The field it came in.
+        field: &'static str,
+        /// What is wrong with it.
+        findings: Vec<Finding>,
+    },
     /// The tenant has no policy, and there is no default.
     #[error("no policy is published")]
     PolicyNotPublished,
@@ -93,7 +98,9 @@ impl Error {
             Self::RequestIdInvalid => (Code::InvalidArgument, "REQUEST_ID_INVALID"),
             Self::IdempotencyConflict => (Code::AlreadyExists, "IDEMPOTENCY_CONFLICT"),
             Self::CallerNotAllowed => (Code::PermissionDenied, "CALLER_NOT_ALLOWED"),
-            Self::PolicyInvalid(findings) => (Code::InvalidArgument, policy_reason(findings)),
+            Self::PolicyInvalid { findings, .. } => {
+                (Code::InvalidArgument, policy_reason(findings))
+            }
             Self::PolicyNotPublished => (Code::FailedPrecondition, "POLICY_NOT_PUBLISHED"),
             Self::PolicyVersionNotFound => (Code::NotFound, "POLICY_VERSION_UNKNOWN"),
             Self::PolicyVersionUnknown => (Code::FailedPrecondition, "POLICY_VERSION_UNKNOWN"),
@@ -151,9 +158,11 @@ impl From<Error> for Status {
         let refusal = refuse(code, NAME, reason, &error.to_string());
         match &error {
             Error::Invalid(field) => refusal.field(*field),
-            Error::PolicyInvalid(findings) => findings.iter().fold(refusal, |refusal, it| {
-                refusal.violation("text", it.to_string())
-            }),
+            Error::PolicyInvalid { field, findings } => {
+                findings.iter().fold(refusal, |refusal, it| {
+                    refusal.violation(*field, it.to_string())
+                })
+            }
             Error::Denied(decision) => refusal
                 .metadata("clauses", decision.clauses.join(","))
                 .metadata("policy_version", &decision.policy_version)

@@ -3,6 +3,7 @@
 //! The follower alone writes it, a whole delta at a time, so that a decision sees a tenant exactly
 //! as it was at the revision it names.
 
+mod census;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::{
 };
 
 use policy::Rulebook;
+use uuid::Uuid;
 
 use crate::{
     book::PolicyHead,
@@ -22,6 +24,7 @@ use crate::{
     question::Question,
     subject::{PolicyName, Subject},
 };
+pub(crate) use census::Census;
 use tenant::Tenant;
 
 /// The tenant whose policy judges the tenants that have published none.
@@ -152,6 +155,23 @@ impl Snapshot {
             .transpose()?;
         let judges: Vec<&Version> = [Some(current), accepted].into_iter().flatten().collect();
         Ok(state.judge(&judges, known, question, recipient_kind, now))
+    }
+
+    /// Everybody a tenant knows.
+    pub(crate) fn persons(&self, tenant: &str) -> Vec<Uuid> {
+        let tenants = self.read();
+        let known = tenants.get(tenant).map(|it| it.subjects.keys().copied());
+        known.map(Iterator::collect).unwrap_or_default()
+    }
+
+    /// Counts persons of a tenant by what is known of them at a time in Unix seconds.
+    pub(crate) fn count(&self, tenant: &str, persons: &[Uuid], now: u64, census: &mut Census) {
+        let tenants = self.read();
+        let Some(tenant) = tenants.get(tenant) else {
+            return;
+        };
+        let known = persons.iter().filter_map(|it| tenant.subjects.get(it));
+        known.for_each(|it| census.add(it.alike(now)));
     }
 
     /// The refusal of a recipient that its registration does not cover, by the clause of its kind.

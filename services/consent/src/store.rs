@@ -13,7 +13,7 @@ mod revisions;
 mod subjects;
 mod writer;
 
-use chassis::{Database, DatabaseFailure, Migration, RequestError};
+use chassis::{Database, DatabaseFailure, Migration, RequestError, Sql};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
@@ -34,12 +34,20 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "consent",
-        sql: include_str!("store/migrations/0001_consent.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0001_consent.sql")),
     },
     Migration {
         version: 2,
         name: "acceptance",
-        sql: include_str!("store/migrations/0002_acceptance.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0002_acceptance.sql")),
+    },
+    Migration {
+        version: 3,
+        name: "immutable policies",
+        sql: Sql::Apart {
+            sqlite: include_str!("store/migrations/0003_immutable_policies.sqlite.sql"),
+            postgres: include_str!("store/migrations/0003_immutable_policies.postgres.sql"),
+        },
     },
     chassis::requests::MIGRATION,
 ];

@@ -184,8 +184,14 @@ impl Publisher {
             // Before the database is asked, which therefore knows of all that is published.
             let (published, before) = self.published().await?.unzip();
             let newest = self.store.checkpoint().await?;
+            let reached = before.as_ref().map_or(0, |it| it.size);
+            if newest.as_ref().map_or(0, |it| it.size) < reached {
+                // A backup can hold every entry and lack the last checkpoint, which is signed anew.
+                self.check().await?;
+                return Ok(reached);
+            }
             let Some(next) = next(before.as_ref(), newest.as_ref(), &self.key)? else {
-                return Ok(before.map_or(0, |it| it.size));
+                return Ok(reached);
             };
             self.metrics.waits();
             let mut growth = Growth::new(self.edge(before.as_ref(), memory).await?);
@@ -197,8 +203,7 @@ impl Publisher {
             // Another replica may have been quicker, perhaps with less.
             if replaced.await? {
                 memory.edge = growth.into_edge();
-                let before = before.map_or(0, |it| it.size);
-                let full = growth::filled(before, next.size);
+                let full = growth::filled(reached, next.size);
                 // What stays of them takes room and harms nobody.
                 let _ = self.tiles.forget_partials(full).await;
                 return Ok(next.size);

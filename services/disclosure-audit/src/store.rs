@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chassis::requests::sweep;
 use chassis::{
-    Database, DatabaseFailure, Migration, RequestKey, Tenant, failure, remember, replay,
+    Database, DatabaseFailure, Migration, RequestKey, Sql, Tenant, failure, remember, replay,
 };
 use ledger::Frontier;
 use sea_orm::{ConnectionTrait, DbErr};
@@ -50,17 +50,17 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "log",
-        sql: include_str!("store/migrations/0001_log.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0001_log.sql")),
     },
     Migration {
         version: 2,
         name: "cosigned checkpoints",
-        sql: include_str!("store/migrations/0002_cosigned.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0002_cosigned.sql")),
     },
     Migration {
         version: 3,
         name: "holds",
-        sql: include_str!("store/migrations/0003_holds.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0003_holds.sql")),
     },
     chassis::requests::MIGRATION,
 ];

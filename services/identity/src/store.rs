@@ -10,7 +10,7 @@ mod values;
 pub(crate) use erasures::Backlog;
 
 use chassis::{
-    Database, Migration, RequestKey, Tenant, is_lost_race, is_unavailable, remember, replay,
+    Database, Migration, RequestKey, Sql, Tenant, is_lost_race, is_unavailable, remember, replay,
     requests,
 };
 use sea_orm::{DbErr, SqlErr};
@@ -27,12 +27,12 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "subjects",
-        sql: include_str!("store/migrations/0001_subjects.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0001_subjects.sql")),
     },
     Migration {
         version: 2,
         name: "log key delay",
-        sql: include_str!("store/migrations/0002_log_key_delay.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0002_log_key_delay.sql")),
     },
     requests::MIGRATION,
 ];

@@ -9,7 +9,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use chassis::{Database, DatabaseFailure, Migration, RequestKey, Tenant, failure, requests};
+use chassis::{Database, DatabaseFailure, Migration, RequestKey, Sql, Tenant, failure, requests};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, SqlErr};
 use uuid::Uuid;
 use vault::Key;
@@ -26,7 +26,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "orders",
-        sql: include_str!("store/migrations/0001_orders.sql"),
+        sql: Sql::Same(include_str!("store/migrations/0001_orders.sql")),
     },
     requests::MIGRATION,
 ];

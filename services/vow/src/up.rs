@@ -12,6 +12,7 @@ use disclosure_audit::{TileListen, TileStoreUrl};
 use proto::consent::{GetPolicyRequest, PublishPolicyRequest};
 use tokio::{
     runtime::{self, Runtime},
+    sync::watch,
     task::JoinSet,
 };
 use tonic::Code;
@@ -26,7 +27,8 @@ use crate::{
 /// The policy a new suite begins with.
 const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
 const POLICY_FILE: &str = "policies/gupshup-bots.toml";
-const TENANT: &str = "default";
+/// The tenant of a development suite.
+pub const TENANT: &str = "default";
 /// The last of the nine ports must be one.
 const PORT_MAX: i64 = 65_432;
 /// How far the admin ports lie above the gRPC ports.
@@ -173,19 +175,34 @@ impl Suite {
             services,
             stop,
         };
+        match suite.begin(ready, layout).await {
+            Ok(()) => Ok(suite),
+            Err(error) => {
+                suite.stop.request();
+                // A service that ended says more than whoever missed it.
+                suite.join().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until all serve, publishes the first policy, and says where the suite is.
+    async fn begin(
+        &mut self,
+        ready: Vec<watch::Receiver<bool>>,
+        layout: &Layout,
+    ) -> anyhow::Result<()> {
         for mut ready in ready {
             tokio::select! {
-                _ = ready.wait_for(|it| *it) => {}
-                Some(ended) = suite.services.join_next() => {
-                    suite.stop.request();
+                Ok(_) = ready.wait_for(|it| *it) => {}
+                Some(ended) = self.services.join_next() => {
                     ended??;
                     bail!("a service ended before all of them served");
                 }
             }
         }
-        publish_first_policy(layout, &suite.endpoints.addresses()?).await?;
-        suite.endpoints.write(&layout.endpoints())?;
-        Ok(suite)
+        publish_first_policy(layout, &self.endpoints.addresses()?).await?;
+        self.endpoints.write(&layout.endpoints())
     }
 
     /// Waits until the suite has stopped. One service that ends ends them all.
@@ -210,12 +227,22 @@ fn on_a_runtime_of_its_own(service: Service, process: Process) -> anyhow::Result
 
 /// Clients of the suite with one of the development certificates.
 pub fn clients(layout: &Layout, at: &Addresses, name: &str) -> anyhow::Result<Clients> {
+    clients_in(layout, at, name, TENANT)
+}
+
+/// The same in a tenant.
+pub fn clients_in(
+    layout: &Layout,
+    at: &Addresses,
+    name: &str,
+    tenant: &str,
+) -> anyhow::Result<Clients> {
     let material = Material::read(
         &layout.client_certificate(name),
         &layout.client_key(name),
         &layout.authority(),
     )?;
-    Ok(Clients::connect(at, &material, TENANT)?)
+    Ok(Clients::connect(at, &material, tenant)?)
 }
 
 fn chassis_config(layout: &Layout, args: &Args, service: &str, position: usize) -> chassis::Config {

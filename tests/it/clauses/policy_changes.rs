@@ -8,9 +8,11 @@ use proto::consent::{
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 
-use crate::suite::{Suite, acts::*, databases};
+use crate::suite::{Database, Suite, acts::*, databases, postgres, sqlite};
 
 const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
+/// The place of consent's database among a suite's.
+const CONSENT: usize = 1;
 
 #[tokio::test]
 async fn permits_a_new_version_that_is_digested_dated_and_compared() {
@@ -201,6 +203,52 @@ async fn refuses_a_policy_that_does_not_compile_and_names_the_line() {
                 .any(|it| format!("{} {}", it.field, it.description).contains(&line.to_string())),
             "{violations:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn refuses_to_alter_a_published_version_even_by_sql() {
+    let replace = "INSERT OR REPLACE INTO policies SELECT tenant, number, digest, 'x', published_at, revision \
+                   FROM policies";
+    let replace_conflicting = "INSERT INTO policies SELECT * FROM policies \
+                               ON CONFLICT (tenant, number) DO UPDATE SET text = 'x'";
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (last, more) = match database {
+            Database::Sqlite => (replace, "DELETE FROM policies WHERE number = 1"),
+            Database::Postgres => (replace_conflicting, "TRUNCATE policies"),
+        };
+        for sql in [
+            "UPDATE policies SET text = 'x'",
+            "UPDATE policies SET published_at = 0 WHERE number = 1",
+            "DELETE FROM policies",
+            more,
+            last,
+        ] {
+            let said = match database {
+                Database::Sqlite => {
+                    sqlite::refusal(&suite.material().join("data/consent.db"), sql).await
+                }
+                Database::Postgres => {
+                    let url = &suite.database_urls()[CONSENT];
+                    let server = postgres::cluster().expect("it was asked for");
+                    server.refusal(url, sql)
+                }
+            };
+            assert!(
+                said.contains("a published policy version is immutable"),
+                "{sql}: {said}"
+            );
+        }
+        // All the same as before, and a new version still comes after it.
+        let mut operator = suite.operator();
+        let request = operator.request(GetPolicyRequest::default());
+        let kept = operator.consent.get_policy(request).await;
+        assert_eq!(kept.expect("it is kept").into_inner().text, POLICY);
+        let text = without_registration_email();
+        let published = publish(&mut operator, &text, false).await;
+        let version = published.expect("it compiles").version;
+        assert_eq!(version.expect("it is returned").policy_version, "v2");
     }
 }
 

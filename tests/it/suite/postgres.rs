@@ -81,6 +81,14 @@ impl Postgres {
         String::from_utf8_lossy(&answer).trim().to_owned()
     }
 
+    /// What a database says to SQL that it refuses.
+    pub fn refusal(&self, url: &str, sql: &str) -> String {
+        let refused = self.program("psql").args(["-Atqc", sql, url]).output();
+        let refused = refused.expect("the program runs");
+        assert!(!refused.status.success(), "{sql} is not refused");
+        String::from_utf8_lossy(&refused.stderr).into_owned()
+    }
+
     /// One of PostgreSQL's programs, of the server's own version.
     pub fn program(&self, name: &str) -> Command {
         Command::new(self.programs.join(name))

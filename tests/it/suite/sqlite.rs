@@ -21,9 +21,20 @@ pub async fn wrapped_key(keys: &Path, owner: &[u8]) -> Option<Vec<u8>> {
 
 /// Runs a statement that changes something.
 pub async fn execute(file: &Path, statement: &str) {
+    let changed = try_execute(file, statement).await;
+    changed.expect("it is SQL");
+}
+
+/// Runs a statement that is refused, and returns what is said.
+pub async fn refusal(file: &Path, statement: &str) -> String {
+    let changed = try_execute(file, statement).await;
+    changed.expect_err("it is refused").to_string()
+}
+
+async fn try_execute(file: &Path, statement: &str) -> sqlx::Result<()> {
     let mut connection = open(file).await;
     let changed = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection);
-    changed.await.expect("it is SQL");
+    changed.await.map(drop)
 }
 
 async fn open(file: &Path) -> SqliteConnection {

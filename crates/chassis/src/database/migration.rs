@@ -1,4 +1,4 @@
-//! The schema in the order it came about, as SQL that both databases read.
+//! The schema in the order it came about, as SQL.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use sqlx::{
     migrate::{Migrate, Migration as Step, MigrationType, Migrator},
 };
 
-use super::DatabaseError;
+use super::{DatabaseError, Kind};
 
 /// One step of a schema. Once shipped it is never edited: a checksum finds out.
 #[derive(Clone, Copy, Debug)]
@@ -16,18 +16,42 @@ pub struct Migration {
     pub version: i64,
     /// What it brings.
     pub name: &'static str,
-    /// The statements. Types that both databases know: TEXT, BIGINT, BYTEA, UUID, BOOLEAN.
-    pub sql: &'static str,
+    /// The statements.
+    pub sql: Sql,
 }
 
-pub(super) fn migrator(migrations: &[Migration], table: &str) -> Migrator {
+/// The statements of a step.
+#[derive(Clone, Copy, Debug)]
+pub enum Sql {
+    /// The same for both databases. Types that both know: TEXT, BIGINT, BYTEA, UUID, BOOLEAN.
+    Same(&'static str),
+    /// What has no words in common.
+    Apart {
+        /// What SQLite runs.
+        sqlite: &'static str,
+        /// What PostgreSQL runs.
+        postgres: &'static str,
+    },
+}
+
+impl Sql {
+    fn of(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::Same(text), _) => text,
+            (Self::Apart { sqlite, .. }, Kind::Sqlite) => sqlite,
+            (Self::Apart { postgres, .. }, Kind::Postgres) => postgres,
+        }
+    }
+}
+
+pub(super) fn migrator(migrations: &[Migration], table: &str, kind: Kind) -> Migrator {
     let step = |it: &Migration| {
         let name = Cow::Borrowed(it.name);
         Step::new(
             it.version,
             name,
             MigrationType::Simple,
-            it.sql.into_sql_str(),
+            it.sql.of(kind).into_sql_str(),
             false,
         )
     };

@@ -141,12 +141,12 @@ mod tests {
     use tokio::task::yield_now;
 
     use super::*;
-    use crate::{DatabaseUrl, Migration, is_unavailable};
+    use crate::{DatabaseUrl, Migration, Sql, is_unavailable};
 
     const NOTES: Migration = Migration {
         version: 1,
         name: "notes",
-        sql: "CREATE TABLE notes (id BIGINT PRIMARY KEY, note TEXT NOT NULL);",
+        sql: Sql::Same("CREATE TABLE notes (id BIGINT PRIMARY KEY, note TEXT NOT NULL);"),
     };
 
     #[tokio::test]
@@ -271,7 +271,7 @@ mod tests {
         let more = Migration {
             version: 2,
             name: "more",
-            sql: "CREATE TABLE more (id BIGINT);",
+            sql: Sql::Same("CREATE TABLE more (id BIGINT);"),
         };
         open_in(&folder, &[NOTES, more])
             .await
@@ -287,7 +287,7 @@ mod tests {
             .await
             .expect("close");
         let edited = Migration {
-            sql: "CREATE TABLE notes (id BIGINT);",
+            sql: Sql::Same("CREATE TABLE notes (id BIGINT);"),
             ..NOTES
         };
         let refused = open_in(&folder, &[edited]).await;

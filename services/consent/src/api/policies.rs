@@ -22,8 +22,7 @@ impl Api {
         caller: &Caller,
         request: PublishPolicyRequest,
     ) -> Result<PublishPolicyResponse, Error> {
-        let compiled = policy::compile(&request.text);
-        let rulebook = compiled.map_err(|it| Error::PolicyInvalid(it.0))?;
+        let rulebook = compiled("text", &request.text)?;
         if request.validate_only {
             let snapshot = self.follower.fresh().await?;
             let now = clock::now_seconds();
@@ -135,8 +134,16 @@ fn policy_version(version: &Version) -> PolicyVersion {
     }
 }
 
+/// A policy file that came in a field of a request.
+pub(super) fn compiled(field: &'static str, text: &str) -> Result<Rulebook, Error> {
+    policy::compile(text).map_err(|it| Error::PolicyInvalid {
+        field,
+        findings: it.0,
+    })
+}
+
 /// What differs, clause by clause; before the first version there was nothing.
-fn changes(before: Option<&Rulebook>, after: &Rulebook) -> Vec<ClauseChange> {
+pub(super) fn changes(before: Option<&Rulebook>, after: &Rulebook) -> Vec<ClauseChange> {
     let changed = match before {
         Some(before) => policy::diff(before, after),
         None => return added(after),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use policy::{ConsentEntry, ConsentState, PURPOSES, RecipientId, Rulebook, TermSet};
 use uuid::Uuid;
 
-use super::Version;
+use super::{Version, census::Alike};
 use crate::{
     acceptance::Accepted,
     consent::{Consent, State},
@@ -147,6 +147,23 @@ impl Known {
             }),
             accepted: facts.accepted.map(Box::new),
             consents,
+        }
+    }
+
+    /// What is known of the person at a time in Unix seconds. Of when a consent ends it matters only
+    /// whether it has.
+    pub(super) fn alike(&self, now: u64) -> Alike {
+        let ended = |it: u64| if now < it { u64::MAX } else { 0 };
+        let consents = self.consents.iter().map(|it| ConsentEntry {
+            expires_at: it.expires_at.map(ended),
+            ..*it
+        });
+        Alike {
+            standing: self.standing,
+            region: self.region,
+            age_band: self.age_band,
+            acceptance: self.accepted.as_ref().map(|it| it.kind),
+            consents: consents.collect(),
         }
     }
 

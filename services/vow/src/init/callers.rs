@@ -56,6 +56,7 @@ pub const CLIENTS: [DevelopmentCaller; 4] = [
         purposes: &[],
         methods: &[
             "consent.v1.ConsentService/PublishPolicy",
+            "consent.v1.ConsentService/ComparePolicies",
             "consent.v1.ConsentService/GetPolicy",
             "consent.v1.ConsentService/ListPolicyVersions",
             "consent.v1.ConsentService/GetConformance",
