@@ -16,6 +16,7 @@ mod log_served;
 mod manual;
 mod metrics;
 mod policy_commands;
+mod power;
 mod replicas;
 mod restore;
 mod revisions;

@@ -8,6 +8,7 @@ pub mod sqlite;
 
 use std::{
     fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -44,6 +45,12 @@ pub fn databases() -> Vec<Database> {
         Some(_) => vec![Database::Sqlite, Database::Postgres],
         None => vec![Database::Sqlite],
     }
+}
+
+/// Says that something was not run, not by a macro: what those print is kept from the reader when a
+/// test passes.
+pub fn aloud(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 impl Suite {
@@ -144,11 +151,12 @@ impl Suite {
     pub fn kill(&mut self) {
         self.process.kill().expect("it can be signalled");
         self.process.wait().expect("it was started here");
-        let _ = fs::remove_file(self.material().join("endpoints.json"));
     }
 
     /// Starts the program again on the same material and data.
     pub async fn restart(&mut self) {
+        // It says where the suite is, once it is.
+        let _ = fs::remove_file(self.material().join("endpoints.json"));
         self.process = spawn(&self.arguments, &self.environment, self.folder.path());
         self.wait_until_ready().await;
     }

@@ -2,7 +2,6 @@
 
 use std::{
     env, fs,
-    io::{self, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -37,9 +36,7 @@ pub fn cluster() -> Option<&'static Postgres> {
     if cluster.is_none() {
         let required = env::var("VOW_TEST_POSTGRES").is_ok_and(|it| it == "required");
         assert!(!required, "PostgreSQL's server programs were not found");
-        // Not by a macro: what those print is kept from the reader when a test passes.
-        let aloud = "NOT RUN on PostgreSQL: its server programs were not found\n";
-        let _ = io::stderr().write_all(aloud.as_bytes());
+        super::aloud("NOT RUN on PostgreSQL: its server programs were not found\n");
     }
     cluster
 }
@@ -87,6 +84,34 @@ impl Postgres {
         let refused = refused.expect("the program runs");
         assert!(!refused.status.success(), "{sql} is not refused");
         String::from_utf8_lossy(&refused.stderr).into_owned()
+    }
+
+    /// Kills every process of the server as a power switch would.
+    pub fn crash(&self) {
+        let file = self.folder.join("data/postmaster.pid");
+        let postmaster = fs::read_to_string(file).expect("it runs");
+        let postmaster = postmaster
+            .lines()
+            .next()
+            .expect("its first line")
+            .to_owned();
+        // Stopped first, or it would start anew what ends; its children outlive it for a moment.
+        succeed(Command::new("kill").args(["-STOP", &postmaster]));
+        let children = Command::new("pkill")
+            .args(["-KILL", "-P", &postmaster])
+            .status();
+        assert!(children.expect("pkill runs").success());
+        succeed(Command::new("kill").args(["-KILL", &postmaster]));
+        while Path::new("/proc").join(&postmaster).exists() {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts a server that was killed, with what its disk has kept.
+    pub fn start_again(&self) {
+        let data = self.folder.join("data");
+        run_until_this_process_ends(&self.programs, &self.folder, &data, self.port);
+        self.wait_until_ready();
     }
 
     /// One of PostgreSQL's programs, of the server's own version.
@@ -151,7 +176,11 @@ impl Postgres {
 /// The parent-death signal belongs to the thread that started the child, so a thread of its own
 /// starts the server and stays with it: however the tests end, the server ends with them.
 fn run_until_this_process_ends(programs: &Path, folder: &Path, data: &Path, port: u16) {
-    let log = fs::File::create(folder.join("log")).expect("the folder can be written");
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .expect("the folder can be written");
     let mut server = as_server_user(&programs.join("postgres"));
     server
         .arg("-D")

@@ -147,5 +147,22 @@ fn write(options: &mut fs::OpenOptions, path: &Path, bytes: &[u8]) -> anyhow::Re
             path.display()
         )
     })?;
-    Ok(file.write_all(bytes)?)
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    sync_folders(path)
+}
+
+/// A key that wrapped something must not go with the power: the names of what was made are durable,
+/// too, up to the folder that all of it is in.
+fn sync_folders(path: &Path) -> anyhow::Result<()> {
+    for folder in path.ancestors().skip(1).take(3) {
+        let here = Path::new(".");
+        let folder = if folder.as_os_str().is_empty() {
+            here
+        } else {
+            folder
+        };
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
