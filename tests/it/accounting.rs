@@ -133,6 +133,40 @@ async fn an_accounting_comes_in_pages_and_by_period() {
 }
 
 #[tokio::test]
+async fn a_page_of_much_said_lines_is_shorter_and_none_is_left_out() {
+    let suite = Suite::start_on(crate::suite::Database::Sqlite).await;
+    let (mut shop, mut vault) = (suite.shop(), vault(&suite));
+    let subject = prepare(&suite).await;
+    // Together more than a client takes at once.
+    let recorded = 200;
+    for _ in 0..recorded {
+        let mut release = release(&subject, &new_id());
+        release.context = Some(DisclosureContext {
+            authorizers: vec!["\u{20ac}".repeat(500); 16],
+            ..Default::default()
+        });
+        record(&mut vault, release).await.expect("well-formed");
+    }
+    let mut listed = 0;
+    let mut page_token = String::new();
+    loop {
+        let ask = AccountDisclosuresRequest {
+            page_size: 1_000,
+            page_token,
+            ..Default::default()
+        };
+        let page = account_of(&mut shop, ask, &subject).await.expect("a page");
+        assert!(page.records.len() < recorded, "all of them are too much");
+        listed += page.records.len();
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(listed, recorded);
+}
+
+#[tokio::test]
 async fn an_oversize_or_misformed_context_is_refused_and_nothing_is_recorded() {
     let suite = Suite::start_on(crate::suite::Database::Sqlite).await;
     let (mut shop, mut vault) = (suite.shop(), vault(&suite));

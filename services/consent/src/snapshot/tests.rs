@@ -390,3 +390,34 @@ fn a_recipient_is_refused_by_the_clause_of_its_kind() {
         assert_eq!(refused.clauses, [clause]);
     }
 }
+
+#[test]
+fn persons_of_whom_the_same_is_known_are_counted_together() {
+    let (snapshot, mut default) = (Snapshot::default(), Told::of("default"));
+    let people: Vec<Uuid> = (1..=5).map(Uuid::from_u128).collect();
+    let until = |ends_at: u64| Choice::Give {
+        expires_at: Some(ends_at as i64 * 1_000),
+    };
+    let mut wishes = vec![publish(POLICY)];
+    wishes.extend(people.iter().map(|it| enrol(*it, "US")));
+    // Two whose yes ends at different times, one whose yes has ended, one from elsewhere.
+    wishes.push(choose(people[0], until(NOW + 1)));
+    wishes.push(choose(people[1], until(NOW + 2)));
+    wishes.push(choose(people[2], until(NOW)));
+    default.tell(&snapshot, wishes);
+    default.tell(&snapshot, vec![enrol(Uuid::from_u128(6), "DE")]);
+
+    let mut census = Census::default();
+    snapshot.count("default", &snapshot.persons("default"), NOW, &mut census);
+    snapshot.count("acme", &snapshot.persons("acme"), NOW, &mut census);
+    let mut counts: Vec<_> = census
+        .alike()
+        .map(|(alike, count)| {
+            let subject = alike.subject();
+            (subject.region, subject.consents.len(), count)
+        })
+        .collect();
+    counts.sort_unstable();
+    let (us, de) = (Some("US"), Some("DE"));
+    assert_eq!(counts, [(de, 0, 1), (us, 0, 2), (us, 1, 1), (us, 1, 2)]);
+}

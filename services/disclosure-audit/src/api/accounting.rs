@@ -16,6 +16,9 @@ use crate::error::Error;
 use crate::event::Addressee;
 use crate::seal::open;
 
+/// What the lines of a page say together, at most, in bytes: clients take four mebibytes at once.
+const PAGE_BYTES_MAX: usize = 2 << 20;
+
 /// One subject's entries, to be read by somebody who may.
 pub(super) struct Account {
     pub(super) subject: Uuid,
@@ -105,6 +108,7 @@ impl Account {
             return Ok(page);
         };
         let (tenant, now) = (&self.tenant, now_ms());
+        let mut bytes = 0;
         loop {
             let entries = api
                 .store
@@ -118,11 +122,14 @@ impl Account {
                     .list(stored.entry.id, stored.index, &opening, now)?;
                 match listing {
                     Listing::Unlisted(number) => push_run(&mut page.unlisted, number),
-                    Listing::Line(_) if page.lines.len() == size => {
+                    Listing::Line(_) if page.lines.len() == size || bytes > PAGE_BYTES_MAX => {
                         page.next = Some(stored.index);
                         return Ok(page);
                     }
-                    Listing::Line(line) => page.lines.push(*line),
+                    Listing::Line(line) => {
+                        bytes += opening.payload.len();
+                        page.lines.push(*line);
+                    }
                 }
                 from = stored.index + 1;
             }
