@@ -3,6 +3,7 @@
 mod connections;
 mod failure;
 mod migration;
+mod portions;
 mod postgres;
 mod sqlite;
 mod statement;
@@ -22,6 +23,7 @@ use sea_orm::{
 
 pub use failure::{DatabaseError, DatabaseFailure, failure, is_lost_race, is_unavailable};
 pub use migration::{Migration, Sql};
+pub use portions::{ROWS_WRITTEN_MAX, find_each, portions};
 
 use crate::{CONNECTIONS_MAX, DatabaseUrl};
 
@@ -29,6 +31,9 @@ pub(crate) use connections::Pools;
 
 /// How long to wait for a connection: a dead database must answer fast.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How many statements a connection keeps prepared: each in a few sizes, see [`portions`].
+const STATEMENTS_PREPARED: usize = 300;
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 
-use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, migration};
+use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, STATEMENTS_PREPARED, migration};
 
 /// No statement of a call takes long. `on` is the least that makes a commit durable: a server that
 /// was set to less would acknowledge what it can lose.
@@ -34,7 +34,9 @@ const UNDEFINED_TABLE: &str = "42P01";
 
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
     let options = PgConnectOptions::from_str(url).map_err(|_| DatabaseError::Url)?;
-    Ok(options.disable_statement_logging())
+    Ok(options
+        .statement_cache_capacity(STATEMENTS_PREPARED)
+        .disable_statement_logging())
 }
 
 pub(super) async fn open(

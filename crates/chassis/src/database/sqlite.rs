@@ -20,7 +20,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, migration};
+use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, STATEMENTS_PREPARED, migration};
 
 const READERS: u32 = 4;
 /// The writer is alone and never waits; readers wait only while the log is being emptied.
@@ -54,6 +54,7 @@ fn options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", "ON")
+        .statement_cache_capacity(STATEMENTS_PREPARED)
         .disable_statement_logging())
 }
 

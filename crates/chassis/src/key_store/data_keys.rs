@@ -10,6 +10,8 @@ use sea_orm::{
 };
 use vault::Owner;
 
+use crate::database::{ROWS_WRITTEN_MAX, find_each, portions};
+
 /// Its name.
 pub(super) const TABLE: &str = "data_keys";
 
@@ -63,12 +65,8 @@ pub(super) async fn find(
     tenant: &str,
     owners: &[Owner],
 ) -> Result<Vec<Model>, DbErr> {
-    let mut rows = Vec::with_capacity(owners.len());
-    for owners in owners.chunks(ROWS_PER_STATEMENT) {
-        let found = Entity::find().filter(are_of(tenant, owners));
-        rows.extend(found.all(connection).await?);
-    }
-    Ok(rows)
+    let keys: Vec<_> = owners.iter().map(|it| are_of(tenant, &[*it])).collect();
+    find_each::<Entity>(connection, &keys).await
 }
 
 /// Writes the rows, except of owners that have one.
@@ -76,10 +74,10 @@ pub(super) async fn insert_missing(
     connection: &impl ConnectionTrait,
     rows: Vec<Model>,
 ) -> Result<(), DbErr> {
-    let mut rows = rows.into_iter().map(all_set).peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<ActiveModel> = rows.by_ref().take(ROWS_PER_STATEMENT).collect();
-        let insert = Entity::insert_many(chunk).on_conflict(primary_key().do_nothing().to_owned());
+    let rows: Vec<_> = rows.into_iter().map(all_set).collect();
+    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
+        let keep = primary_key().do_nothing().to_owned();
+        let insert = Entity::insert_many(rows.to_vec()).on_conflict(keep);
         match insert.exec_without_returning(connection).await {
             Ok(_) | Err(DbErr::RecordNotInserted) => {}
             Err(error) => return Err(error),

@@ -1,14 +1,14 @@
 //! The table of requests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use sea_orm::{ActiveValue::Set, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*};
 
 use super::{RequestId, RequestKey};
-use crate::Tenant;
-
-/// SQLite binds at most 32,766 values in a statement; a row has seven.
-const ROWS_PER_STATEMENT: usize = 1_000;
+use crate::{
+    Tenant,
+    database::{ROWS_WRITTEN_MAX, find_each, portions},
+};
 
 #[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "requests")]
@@ -60,25 +60,16 @@ pub(super) async fn find_all(
     connection: &impl ConnectionTrait,
     ids: &BTreeSet<RequestId>,
 ) -> Result<Vec<(RequestKey, Vec<u8>)>, DbErr> {
-    let mut by_caller: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for id in ids {
-        by_caller
-            .entry((&id.tenant, &id.caller))
-            .or_default()
-            .push(id.request.clone());
-    }
-    let mut found = Vec::new();
-    for ((tenant, caller), requests) in by_caller {
-        for requests in requests.chunks(ROWS_PER_STATEMENT) {
-            let rows = Entity::find()
-                .filter(Column::Tenant.eq(tenant.as_str()))
-                .filter(Column::Caller.eq(caller))
-                .filter(Column::Request.is_in(requests.to_vec()));
-            let rows = rows.all(connection).await?;
-            found.extend(rows.into_iter().map(|row| answered(tenant, row)));
-        }
-    }
-    Ok(found)
+    let keys: Vec<_> = ids.iter().map(is_of).collect();
+    let rows = find_each::<Entity>(connection, &keys).await?;
+    rows.into_iter().map(answered).collect()
+}
+
+fn is_of(id: &RequestId) -> Condition {
+    Condition::all()
+        .add(Column::Tenant.eq(id.tenant.as_str()))
+        .add(Column::Caller.eq(&id.caller))
+        .add(Column::Request.eq(id.request.clone()))
 }
 
 pub(super) async fn insert_all<'a>(
@@ -90,7 +81,7 @@ pub(super) async fn insert_all<'a>(
         .into_iter()
         .map(|(key, answer)| row(key, answer, now))
         .collect();
-    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
         Entity::insert_many(rows.to_vec())
             .exec_without_returning(connection)
             .await?;
@@ -110,15 +101,16 @@ fn row(key: &RequestKey, answer: Vec<u8>, now: i64) -> ActiveModel {
     }
 }
 
-fn answered(tenant: &Tenant, row: Model) -> (RequestKey, Vec<u8>) {
+fn answered(row: Model) -> Result<(RequestKey, Vec<u8>), DbErr> {
+    let tenant = Tenant::parse(&row.tenant);
     let key = RequestKey {
-        tenant: tenant.clone(),
+        tenant: tenant.map_err(|_| DbErr::Custom("a request of no tenant".to_owned()))?,
         caller: row.caller,
         request: row.request,
         method: row.method,
         content: row.content,
     };
-    (key, row.answer)
+    Ok((key, row.answer))
 }
 
 pub(super) async fn delete_before(

@@ -1,11 +1,11 @@
 //! The entries: public leaf bytes in the clear, and beside them the sealed opening.
 
-use chassis::Tenant;
+use chassis::{ROWS_WRITTEN_MAX, Tenant, portions};
 use ledger::Entry;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
 
-use super::{ROWS_PER_STATEMENT, failed};
+use super::failed;
 use crate::batch::NewEntry;
 use crate::error::Error;
 use crate::seal::SealingKeys;
@@ -46,7 +46,7 @@ pub(super) async fn insert(
     entries: &[NewEntry],
     keys: &SealingKeys,
 ) -> Result<(), Error> {
-    for entries in entries.chunks(ROWS_PER_STATEMENT) {
+    for entries in portions(entries, ROWS_WRITTEN_MAX) {
         let rows = entries
             .iter()
             .map(|it| row(it, keys))

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chassis::Tenant;
+use chassis::{ROWS_WRITTEN_MAX, Tenant, find_each, portions};
 use ledger::Hash;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, OnConflict, Query};
 use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect};
 
-use super::{ROWS_PER_STATEMENT, by_tenant, failed, holds};
+use super::{failed, holds};
 use crate::batch::{Standing, SubjectHead};
 use crate::error::Error;
 
@@ -37,15 +37,21 @@ pub(super) async fn heads(
     subjects: BTreeSet<(Tenant, Uuid)>,
 ) -> Result<BTreeMap<(Tenant, Uuid), SubjectHead>, Error> {
     let mut heads = BTreeMap::new();
-    for (tenant, subjects) in by_tenant(subjects) {
-        let select = Entity::find()
-            .filter(Column::Tenant.eq(tenant.as_str()))
-            .filter(Column::Subject.is_in(subjects));
-        for row in select.all(connection).await.map_err(failed)? {
-            heads.insert((tenant.clone(), row.subject), SubjectHead::try_from(row)?);
-        }
+    let keys: Vec<_> = subjects.iter().map(is_of).collect();
+    for row in find_each::<Entity>(connection, &keys)
+        .await
+        .map_err(failed)?
+    {
+        let tenant = Tenant::parse(&row.tenant).map_err(|_| Error::LogCorrupt)?;
+        heads.insert((tenant, row.subject), SubjectHead::try_from(row)?);
     }
     Ok(heads)
+}
+
+fn is_of((tenant, subject): &(Tenant, Uuid)) -> Condition {
+    Condition::all()
+        .add(Column::Tenant.eq(tenant.as_str()))
+        .add(Column::Subject.eq(*subject))
 }
 
 /// Stores the heads of subjects that got entries.
@@ -54,7 +60,7 @@ pub(super) async fn put(
     heads: &BTreeMap<(Tenant, Uuid), SubjectHead>,
 ) -> Result<(), Error> {
     let rows: Vec<_> = heads.iter().map(|(id, head)| row(id, head)).collect();
-    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
         let newest = OnConflict::columns([Column::Tenant, Column::Subject])
             .update_columns([Column::Sequence, Column::Commitment])
             .to_owned();
