@@ -1,12 +1,12 @@
 //! The accounting of disclosures: every field of it, in pages, by period, and as a document.
 
 use client::{Clients, Material};
-use ledger::ProofFile;
+use ledger::{Contents, ProofFile, VerifierKey};
 use proto::disclosure_audit::{
     AccountDisclosuresRequest, AccountDisclosuresResponse, AccountingSuspension, BreakGlass,
     DisclosureApproval, DisclosureContext, DisclosureGround, DisclosureRecord, DisclosureVolume,
     ExportDisclosuresRequest, ExportFormat, LegalBasis, RecordRequest, Release, RequestResponse,
-    Requester, SubjectNotice, record_request::Event,
+    Requester, ShredSubjectRequest, SubjectNotice, record_request::Event,
 };
 use serde_json::Value;
 use tonic::{Code, Status};
@@ -133,6 +133,77 @@ async fn an_accounting_comes_in_pages_and_by_period() {
 }
 
 #[tokio::test]
+async fn a_program_cannot_open_by_a_receipt_what_no_accounting_lists() {
+    let suite = Suite::start_on(crate::suite::Database::Sqlite).await;
+    let (mut shop, mut operator, mut vault) = (suite.shop(), suite.operator(), vault(&suite));
+    let subject = prepare(&suite).await;
+    let mut sealed = release(&subject, &new_id());
+    sealed.context = Some(DisclosureContext {
+        suspension: Some(AccountingSuspension {
+            agency: "Office of the Prosecutor".into(),
+            written: true,
+            until: Some(seconds_from_now(86_400)),
+        }),
+        ..Default::default()
+    });
+    let sealed = record(&mut vault, sealed).await.expect("well-formed");
+    let listed = release(&subject, &new_id());
+    let listed = record(&mut vault, listed).await.expect("well-formed");
+    let key = std::fs::read_to_string(suite.material().join("log.vkey")).expect("init made it");
+    let key = VerifierKey::parse(key.trim()).expect("it is a key");
+    for (caller, entry, is_open) in [
+        (&mut shop, &listed, true),
+        (&mut shop, &sealed, false),
+        (&mut operator, &sealed, true),
+    ] {
+        let proof = receipt(caller, entry).await.expect("it is proved");
+        let proof = ProofFile::parse(&proof).expect("it is well formed");
+        proof.verify(&key).expect("it holds");
+        let is_withheld = matches!(proof.contents, Contents::Withheld);
+        assert_eq!(is_withheld, !is_open, "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_ends_when_its_person_is_forgotten() {
+    let suite = Suite::start_on(crate::suite::Database::Sqlite).await;
+    let (mut shop, mut vault) = (suite.shop(), vault(&suite));
+    let subject = prepare(&suite).await;
+    // More than the buffers of a stream hold.
+    for _ in 0..400 {
+        let mut release = release(&subject, &new_id());
+        release.context = Some(DisclosureContext {
+            authorizers: vec!["a".repeat(500); 16],
+            ..Default::default()
+        });
+        record(&mut vault, release).await.expect("well-formed");
+    }
+    let request = shop.request(ExportDisclosuresRequest {
+        subject_id: subject.clone(),
+        format: ExportFormat::Json.into(),
+        ..Default::default()
+    });
+    let answer = shop.audit.export_disclosures(request).await;
+    let mut pieces = answer.expect("she may know").into_inner();
+    pieces.message().await.expect("a piece").expect("the first");
+    let request = vault.request(ShredSubjectRequest {
+        subject_id: subject,
+    });
+    let shredded = vault.audit.shred_subject(request).await;
+    shredded.expect("nothing delays it");
+    let ended = loop {
+        match pieces.message().await {
+            Ok(piece) => assert!(piece.is_some(), "the document came to its end"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(
+        client::error_info(&ended).map(|it| it.reason),
+        Some("SUBJECT_SHREDDED".into())
+    );
+}
+
+#[tokio::test]
 async fn a_page_of_much_said_lines_is_shorter_and_none_is_left_out() {
     let suite = Suite::start_on(crate::suite::Database::Sqlite).await;
     let (mut shop, mut vault) = (suite.shop(), vault(&suite));
@@ -172,7 +243,8 @@ async fn an_oversize_or_misformed_context_is_refused_and_nothing_is_recorded() {
     let (mut shop, mut vault) = (suite.shop(), vault(&suite));
     let subject = prepare(&suite).await;
     type Change = fn(&mut DisclosureContext);
-    let changes: [Change; 4] = [
+    let changes: [Change; 5] = [
+        |it| it.occurred_at = Some(seconds_from_now(60)),
         |it| it.necessity_statement = "a".repeat(501),
         |it| it.authorizers = vec!["legal".into(); 17],
         |it| it.legal_reference = "24\n1234".into(),

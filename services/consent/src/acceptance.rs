@@ -11,7 +11,7 @@ use crate::{
     subject::{Facts, PolicyName, Standing, Subject},
 };
 
-/// The version a person accepted last, and how.
+/// A version that a person accepted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The version.
@@ -45,18 +45,27 @@ pub struct Acceptance {
 }
 
 impl Subject {
-    /// Records an acceptance, also of a quarantined person: it permits nothing by itself.
-    pub(crate) fn accept(&self, accepted: Accepted, revision: u64) -> Result<Self, Error> {
-        let facts = self.facts()?;
-        let facts = Facts {
-            // A notice of what is accepted has nothing left to say.
-            notified: facts
-                .notified
-                .clone()
-                .filter(|it| it.policy != accepted.policy),
-            accepted: Some(accepted),
-            ..facts.clone()
-        };
+    /// Records an acceptance while a version is in force, also of a quarantined person: it permits
+    /// nothing by itself. A newer acceptance stands, whatever is accepted after it.
+    pub(crate) fn accept(
+        &self,
+        accepted: Accepted,
+        in_force: u64,
+        revision: u64,
+    ) -> Result<Self, Error> {
+        let mut facts = self.facts()?.clone();
+        // A notice of what is accepted has nothing left to say.
+        facts.notified = facts.notified.filter(|it| it.policy != accepted.policy);
+        // What was accepted ahead may hold by now.
+        let all = [facts.accepted, facts.ahead, Some(accepted)];
+        let (held, ahead): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .flatten()
+            .partition(|it| it.policy.number <= in_force);
+        // Of the same version the last word counts.
+        let newest = |all: Vec<Accepted>| all.into_iter().max_by_key(|it| it.policy.number);
+        facts.accepted = newest(held);
+        facts.ahead = newest(ahead);
         Ok(self.with_facts(facts, revision))
     }
 
@@ -64,9 +73,10 @@ impl Subject {
     /// was told of it already.
     pub(crate) fn notify(&self, policy: PolicyName, revision: u64) -> Result<Option<Self>, Error> {
         let facts = self.facts()?;
-        let accepted = facts.accepted.as_ref().map(|it| &it.policy);
-        let told = facts.notified.as_ref().map(|it| &it.policy);
-        let known = accepted.into_iter().chain(told).map(|it| it.number);
+        let accepted = facts.accepted.iter().chain(&facts.ahead);
+        let told = facts.notified.iter().map(|it| &it.policy);
+        let known = accepted.map(|it| &it.policy).chain(told);
+        let known = known.map(|it| it.number);
         if known.max().is_some_and(|it| it >= policy.number) {
             return Ok(None);
         }
@@ -92,7 +102,7 @@ impl Subject {
             policy: notice.policy.clone(),
             kind: Kind::ContinuedUse,
         };
-        Ok(Some((self.accept(accepted, revision)?, notice)))
+        Ok(Some((self.accept(accepted, in_force, revision)?, notice)))
     }
 
     fn facts(&self) -> Result<&Facts, Error> {
@@ -141,6 +151,7 @@ mod tests {
                 region: "US".to_owned(),
                 age_band: AgeBand::Adult,
                 accepted,
+                ahead: None,
                 notified: None,
             }),
             enrolled_in: 1,
@@ -179,20 +190,47 @@ mod tests {
         for number in [3, 4] {
             assert_eq!(told.notify(version(number), 4), Ok(None), "{number}");
         }
-        let said = told.accept(accepted(4, Kind::Explicit), 5).unwrap();
+        let said = told.accept(accepted(4, Kind::Explicit), 4, 5).unwrap();
         assert_eq!(said.go_on(4, 6), Ok(None), "the notice is used up");
-        let older = told.accept(accepted(3, Kind::Explicit), 5).unwrap();
+        let older = told.accept(accepted(3, Kind::Explicit), 4, 5).unwrap();
         assert!(older.go_on(4, 6).unwrap().is_some(), "the notice stands");
+    }
+
+    #[test]
+    fn an_older_version_accepted_later_takes_nothing_back() {
+        let ann = person(Some(accepted(4, Kind::ContinuedUse)));
+        let older = ann.accept(accepted(2, Kind::Explicit), 4, 5).unwrap();
+        let facts = older.facts().unwrap();
+        assert_eq!(facts.accepted, Some(accepted(4, Kind::ContinuedUse)));
+        let again = older.accept(accepted(4, Kind::Explicit), 4, 6).unwrap();
+        let facts = again.facts().unwrap();
+        assert_eq!(facts.accepted, Some(accepted(4, Kind::Explicit)));
+    }
+
+    #[test]
+    fn a_version_accepted_ahead_waits_beside_the_one_that_holds() {
+        let ann = person(Some(accepted(1, Kind::Explicit)));
+        let ahead = ann.accept(accepted(2, Kind::Explicit), 1, 3).unwrap();
+        let facts = ahead.facts().unwrap();
+        assert_eq!(facts.accepted, Some(accepted(1, Kind::Explicit)));
+        assert_eq!(facts.ahead, Some(accepted(2, Kind::Explicit)));
+        assert_eq!(ahead.notify(version(2), 4), Ok(None), "it is accepted");
+        // On its day it holds, and another one is accepted.
+        let later = ahead.accept(accepted(1, Kind::Guardian), 2, 5).unwrap();
+        let facts = later.facts().unwrap();
+        assert_eq!(facts.accepted, Some(accepted(2, Kind::Explicit)));
+        assert_eq!(facts.ahead, None);
     }
 
     #[test]
     fn acceptance_permits_nothing_by_itself() {
         let quarantined = person(None).quarantine(2).unwrap();
-        let after = quarantined.accept(accepted(1, Kind::Explicit), 3).unwrap();
+        let after = quarantined.accept(accepted(1, Kind::Explicit), 1, 3);
+        let after = after.unwrap();
         assert!(matches!(after.standing, Standing::Quarantined(_)));
         let erased = after.forget(false, 4).unwrap().unwrap();
         assert_eq!(
-            erased.accept(accepted(1, Kind::Explicit), 5),
+            erased.accept(accepted(1, Kind::Explicit), 1, 5),
             Err(Error::SubjectErased)
         );
         assert_eq!(erased.notify(version(2), 5), Err(Error::SubjectErased));

@@ -150,7 +150,7 @@ impl Book {
             Wish::Enrol { subject, facts } => {
                 let known = self.subjects.get(&subject);
                 let enrolled_in = known.map_or(0, |it| it.enrolled_in);
-                let accepted = facts.accepted.clone();
+                let accepted = facts.accepted.clone().or_else(|| facts.ahead.clone());
                 match Subject::enrol(known, subject, facts, self.revision + 1)? {
                     Some(enrolled) => {
                         let written = self.write_subject(enrolled, false, record);
@@ -162,9 +162,13 @@ impl Book {
                     None => Ok(self.unchanged(enrolled_in, record)),
                 }
             }
-            Wish::Accept { subject, accepted } => {
+            Wish::Accept {
+                subject,
+                accepted,
+                in_force,
+            } => {
                 let known = self.known(subject)?;
-                let after = known.accept(accepted.clone(), self.revision + 1)?;
+                let after = known.accept(accepted.clone(), in_force, self.revision + 1)?;
                 let written = self.write_subject(after, false, record);
                 self.write_acceptance(subject, accepted, None);
                 Ok(written)

@@ -139,6 +139,7 @@ mod tests {
                 region: "US".to_owned(),
                 age_band: AgeBand::Adult,
                 accepted: None,
+                ahead: None,
                 notified: None,
             }),
             enrolled_in: 1,

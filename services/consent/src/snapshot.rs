@@ -25,7 +25,7 @@ use crate::{
     subject::{PolicyName, Subject},
 };
 pub(crate) use census::Census;
-use tenant::Tenant;
+use tenant::{Judge, Known, Tenant};
 
 /// The tenant whose policy judges the tenants that have published none.
 pub(crate) const DEFAULT_TENANT: &str = "default";
@@ -148,12 +148,24 @@ impl Snapshot {
             });
         }
         let known = state.subjects.get(&question.subject);
-        let accepted = known
-            .and_then(|it| it.accepted.as_ref())
-            .filter(|it| it.policy != current.name)
-            .map(|it| version(&tenants, &it.policy).ok_or(Error::NotFresh))
-            .transpose()?;
-        let judges: Vec<&Version> = [Some(current), accepted].into_iter().flatten().collect();
+        let mut judges = vec![Judge {
+            version: current,
+            acceptance: None,
+        }];
+        if let Some(accepted) = known
+            .map(|it| accepted(&tenants, it, now))
+            .transpose()?
+            .flatten()
+        {
+            let (version, kind) = accepted;
+            match version.name == current.name {
+                true => judges[0].acceptance = Some(kind),
+                false => judges.push(Judge {
+                    version,
+                    acceptance: Some(kind),
+                }),
+            }
+        }
         Ok(state.judge(&judges, known, question, recipient_kind, now))
     }
 
@@ -167,11 +179,14 @@ impl Snapshot {
     /// Counts persons of a tenant by what is known of them at a time in Unix seconds.
     pub(crate) fn count(&self, tenant: &str, persons: &[Uuid], now: u64, census: &mut Census) {
         let tenants = self.read();
-        let Some(tenant) = tenants.get(tenant) else {
+        let Some(state) = tenants.get(tenant) else {
             return;
         };
-        let known = persons.iter().filter_map(|it| tenant.subjects.get(it));
-        known.for_each(|it| census.add(it.alike(now)));
+        let current = in_force(&tenants, tenant, now).map(|it| &it.name);
+        for known in persons.iter().filter_map(|it| state.subjects.get(it)) {
+            let accepted = known.accepted().find(|it| Some(&it.policy) == current);
+            census.add(known.alike(accepted.map(|it| it.kind), now));
+        }
     }
 
     /// The refusal of a recipient that its registration does not cover, by the clause of its kind.
@@ -225,6 +240,21 @@ fn in_force<'a>(
 ) -> Option<&'a Version> {
     let mut newest_first = versions(tenants, tenant).rev();
     newest_first.find(|it| it.rulebook.effective_from() <= now)
+}
+
+/// The version that a person accepted last of those that hold at a time in Unix seconds, and how.
+fn accepted<'a>(
+    tenants: &'a HashMap<String, Tenant>,
+    known: &Known,
+    now: u64,
+) -> Result<Option<(&'a Version, policy::Acceptance)>, Error> {
+    for accepted in known.accepted() {
+        let version = version(tenants, &accepted.policy).ok_or(Error::NotFresh)?;
+        if version.rulebook.effective_from() <= now {
+            return Ok(Some((version, accepted.kind)));
+        }
+    }
+    Ok(None)
 }
 
 fn version<'a>(tenants: &'a HashMap<String, Tenant>, name: &PolicyName) -> Option<&'a Version> {

@@ -49,6 +49,11 @@ pub const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("store/migrations/0003_immutable_policies.postgres.sql"),
         },
     },
+    Migration {
+        version: 4,
+        name: "accepted ahead",
+        sql: Sql::Same(include_str!("store/migrations/0004_accepted_ahead.sql")),
+    },
     chassis::requests::MIGRATION,
 ];
 

@@ -44,8 +44,10 @@ pub struct Facts {
     pub region: String,
     /// The band of the person's age.
     pub age_band: AgeBand,
-    /// The version accepted last, and how; none when none was.
+    /// The newest version accepted of those that hold, and how; none when none was.
     pub accepted: Option<Accepted>,
+    /// One accepted before its day, newer than that.
+    pub ahead: Option<Accepted>,
     /// The version the person was told of and has not accepted since.
     pub notified: Option<Notice>,
 }
@@ -81,9 +83,11 @@ impl Facts {
             region,
             age_band,
             accepted,
+            ahead,
             ..
         } = self;
-        (region, age_band, accepted) == (&told.region, &told.age_band, &told.accepted)
+        let told_of = (&told.region, &told.age_band, &told.accepted, &told.ahead);
+        (region, age_band, accepted, ahead) == told_of
     }
 }
 
@@ -155,6 +159,7 @@ mod tests {
             region: region.to_owned(),
             age_band: AgeBand::Adult,
             accepted: None,
+            ahead: None,
             notified: None,
         }
     }

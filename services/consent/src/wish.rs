@@ -31,6 +31,8 @@ pub enum Wish {
         subject: Uuid,
         /// A version that exists, and who says so.
         accepted: Accepted,
+        /// The number of the version in force: a later one waits for its day.
+        in_force: u64,
     },
     /// A person told of a version.
     Notify {

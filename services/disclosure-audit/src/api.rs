@@ -30,7 +30,7 @@ use proto::disclosure_audit::{
     RegisterRecipientRequest, RegisterRecipientResponse, SetEvidenceRetentionRequest,
     SetEvidenceRetentionResponse, ShredSubjectRequest, ShredSubjectResponse,
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -41,6 +41,8 @@ use crate::store::Store;
 
 const EVENTS_PER_BATCH_MAX: usize = 1_000;
 const PAGE_SIZE_MAX: u64 = 1_000;
+/// Calls that may wait for a checkpoint at once.
+pub(crate) const WAITING_MAX: usize = 128;
 /// The last second of the year 9999, the largest time the wire format allows.
 const SECONDS_MAX: i64 = 253_402_300_799;
 
@@ -54,6 +56,8 @@ pub(crate) struct Api {
     pub(crate) recorder: Recorder,
     /// How many entries the newest checkpoint covers, as the signer last saw it.
     pub(crate) covered: watch::Receiver<u64>,
+    /// Room for those who wait until it covers theirs: they must not take the room of all calls.
+    pub(crate) waiting: Arc<Semaphore>,
 }
 
 #[tonic::async_trait]
@@ -165,7 +169,11 @@ impl DisclosureAuditService for Api {
         &self,
         _request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
-        let checkpoint = self.store.checkpoint().await?.ok_or(Error::LogEmpty)?;
+        let checkpoint = match self.store.checkpoint().await? {
+            Some(checkpoint) => checkpoint,
+            None if self.store.is_empty().await? => return Err(Error::LogEmpty.into()),
+            None => return Err(Error::CheckpointPending.into()),
+        };
         let checkpoint = checkpoint.note.into_bytes();
         Ok(Response::new(GetCheckpointResponse { checkpoint }))
     }
@@ -372,9 +380,13 @@ fn place(page_token: &str) -> Result<u64, Error> {
     if page_token.is_empty() {
         return Ok(0);
     }
-    page_token.parse().map_err(|_| Error::ArgumentInvalid {
-        field: "page_token",
-    })
+    // The database counts places up to here.
+    let place = page_token.parse().ok();
+    place
+        .filter(|it| i64::try_from(*it).is_ok())
+        .ok_or(Error::ArgumentInvalid {
+            field: "page_token",
+        })
 }
 
 /// Cuts what was read, one more than the page, to the page; says whether it is the last.
@@ -415,6 +427,15 @@ mod tests {
 
     pub(super) fn caller() -> Caller {
         caller_of_kind("workload")
+    }
+
+    #[test]
+    fn a_page_begins_where_a_place_can_be() {
+        assert_eq!(place(""), Ok(0));
+        assert_eq!(place("9223372036854775807"), Ok(u64::MAX >> 1));
+        for token in ["9223372036854775808", "18446744073709551615", "-1", "a"] {
+            assert!(place(token).is_err(), "{token}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use ledger::{NoteKey, SignatureType, TrustPolicy};
 use proto::disclosure_audit::disclosure_audit_service_server::DisclosureAuditServiceServer;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use publication::{PublicationMetrics, Publisher};
 use tile_store::TileStore;
@@ -153,6 +153,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         store,
         key_store,
         covered: covered_by_signer,
+        waiting: Arc::new(Semaphore::new(api::WAITING_MAX)),
     };
     let routes = tonic::service::Routes::new(DisclosureAuditServiceServer::new(api));
     process.serve(routes, &[GRPC_NAME]).await

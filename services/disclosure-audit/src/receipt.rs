@@ -1,6 +1,9 @@
 //! The receipt: all that a stranger needs to check one entry offline.
 
-use ledger::{Contents, Entry, Gap, Hash, Note, Opening, ProofFile, TileId, prove_inclusion};
+use ledger::{
+    Checkpoint, Contents, Entry, Gap, Hash, Note, Opening, ProofFile, TileId, prove_inclusion,
+    verify_inclusion,
+};
 
 use crate::error::Error;
 use crate::store::SignedCheckpoint;
@@ -14,18 +17,31 @@ pub(crate) struct Destroyed {
     pub(crate) leaves: Vec<Hash>,
 }
 
-/// The proof file of the entry at `index`, leading to a checkpoint that covers it.
+/// The proof file of the entry at `index`, leading to a checkpoint that covers it, which was tried:
+/// damaged tiles make a proof that no stranger would believe.
 pub(crate) fn receipt(
     entry: Entry,
-    opening: Opening,
+    contents: Contents,
     index: u64,
     checkpoint: &SignedCheckpoint,
     read: impl FnMut(TileId) -> Option<Vec<u8>>,
 ) -> Result<String, Error> {
-    file(entry, Contents::Opening(opening), index, checkpoint, read)
+    let proof = prove_inclusion(index, checkpoint.size, read).map_err(|_| Error::LogCorrupt)?;
+    let checkpoint = Note::parse(&checkpoint.note).map_err(|_| Error::LogCorrupt)?;
+    let tree = Checkpoint::parse(checkpoint.text()).map_err(|_| Error::LogCorrupt)?;
+    verify_inclusion(&entry.leaf_hash(), index, tree.size, &proof, &tree.root)
+        .map_err(|_| Error::LogCorrupt)?;
+    Ok(ProofFile {
+        entry,
+        contents,
+        index,
+        proof,
+        checkpoint,
+    }
+    .to_string())
 }
 
-/// The same of an entry that nobody can open any more: with the record of why, which the checkpoint
+/// The receipt of an entry that nobody can open any more: with the record of why, which the checkpoint
 /// covers too.
 pub(crate) fn gap_receipt(
     entry: Entry,
@@ -46,24 +62,5 @@ pub(crate) fn gap_receipt(
         proof: proof.map_err(|_| Error::LogCorrupt)?,
         opening: destroyed.opening,
     };
-    file(entry, Contents::Gap(gap), index, checkpoint, read)
-}
-
-fn file(
-    entry: Entry,
-    contents: Contents,
-    index: u64,
-    checkpoint: &SignedCheckpoint,
-    read: impl FnMut(TileId) -> Option<Vec<u8>>,
-) -> Result<String, Error> {
-    let proof = prove_inclusion(index, checkpoint.size, read).map_err(|_| Error::LogCorrupt)?;
-    let checkpoint = Note::parse(&checkpoint.note).map_err(|_| Error::LogCorrupt)?;
-    Ok(ProofFile {
-        entry,
-        contents,
-        index,
-        proof,
-        checkpoint,
-    }
-    .to_string())
+    receipt(entry, Contents::Gap(gap), index, checkpoint, read)
 }

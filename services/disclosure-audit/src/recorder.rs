@@ -148,7 +148,8 @@ impl Candidate {
 pub(crate) mod tests {
     use chassis::{Database, DatabaseUrl};
     use ledger::{
-        Checkpoint, Note, NoteKey, ProofFile, SignatureType, prove_inclusion, verify_inclusion,
+        Checkpoint, Contents, Note, NoteKey, ProofFile, SignatureType, prove_inclusion,
+        verify_inclusion,
     };
     use tempfile::TempDir;
     use tokio::task::JoinSet;
@@ -224,8 +225,9 @@ pub(crate) mod tests {
                 .await
                 .unwrap()
                 .unwrap();
+            let contents = Contents::Opening(opening);
             let read = |id| tiles.hashes(id);
-            let file = receipt(stored.entry, opening, stored.index, &checkpoint, read).unwrap();
+            let file = receipt(stored.entry, contents, stored.index, &checkpoint, read).unwrap();
             let log = log_key().verifier(SignatureType::Ed25519);
             ProofFile::parse(&file).unwrap().verify(&log).unwrap()
         }

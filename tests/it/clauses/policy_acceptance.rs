@@ -13,6 +13,18 @@ use crate::suite::{Suite, acts::*, databases};
 
 const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
 
+/// A clause that wants its own text accepted.
+const ASKS_FOR_ACCEPTANCE: &str = r#"
+[[clause]]
+key = "policy.acceptance-of-this-text"
+title = "This text is accepted first"
+says = "Nothing is collected from anybody who has not said yes to this text."
+
+[[clause.forbid]]
+action = "collect"
+unless = { acceptance = ["explicit"] }
+"#;
+
 /// Registration takes a name by both versions, and by the first one an e-mail address too.
 #[tokio::test]
 async fn permits_what_only_the_new_version_permits_once_its_acceptance_is_on_record() {
@@ -107,6 +119,42 @@ async fn refuses_to_be_told_that_use_was_continued() {
         assert_refused(answer, Code::FailedPrecondition, "SUBJECT_UNKNOWN");
         let answer = go_on(&mut shop, &nobody).await;
         assert_refused(answer, Code::FailedPrecondition, "SUBJECT_UNKNOWN");
+    }
+}
+
+#[tokio::test]
+async fn refuses_where_another_version_was_accepted_than_the_one_that_asks() {
+    let asks = format!("{POLICY}{ASKS_FOR_ACCEPTANCE}");
+    let revised = "revised = 2016-06-21\n";
+    assert!(asks.contains(revised));
+    let later = asks.replace(revised, &format!("{revised}effective = 2199-01-01\n"));
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let (mut shop, mut operator) = (suite.shop(), suite.operator());
+        let subject = register(&mut shop).await;
+        let question = collect(&subject, "typed", &[EMAIL]);
+        publish(&mut operator, &asks).await;
+        let answer = authorize(&mut shop, question.clone()).await;
+        let status = assert_refused(answer, Code::FailedPrecondition, "NOT_ACCEPTED");
+        assert_eq!(clauses_of(&status), "policy.acceptance-of-this-text");
+
+        accept(&mut shop, &subject, "v2", AcceptanceKind::Explicit)
+            .await
+            .expect("it is published");
+        authorize(&mut shop, question.clone())
+            .await
+            .expect("it is accepted");
+        // Neither an older version nor one whose day is to come takes that back.
+        publish(&mut operator, &later).await;
+        for version in ["v1", "v3"] {
+            accept(&mut shop, &subject, version, AcceptanceKind::Explicit)
+                .await
+                .expect("it is published");
+            let (_, decision) = authorize(&mut shop, question.clone())
+                .await
+                .expect("v2 is accepted");
+            assert_eq!(decision.policy_version, "v2");
+        }
     }
 }
 

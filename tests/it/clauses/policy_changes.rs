@@ -208,14 +208,16 @@ async fn refuses_a_policy_that_does_not_compile_and_names_the_line() {
 
 #[tokio::test]
 async fn refuses_to_alter_a_published_version_even_by_sql() {
-    let replace = "INSERT OR REPLACE INTO policies SELECT tenant, number, digest, 'x', published_at, revision \
-                   FROM policies";
+    let replace = "INSERT OR REPLACE INTO policies \
+                   SELECT tenant, number, digest, 'x', published_at, revision FROM policies";
+    let replace_by_place = "REPLACE INTO policies (rowid, tenant, number, digest, text, published_at, revision) \
+                            SELECT rowid, tenant, 78, digest, 'x', published_at, revision FROM policies";
     let replace_conflicting = "INSERT INTO policies SELECT * FROM policies \
                                ON CONFLICT (tenant, number) DO UPDATE SET text = 'x'";
     for database in databases() {
         let suite = Suite::start_on(database).await;
         let (last, more) = match database {
-            Database::Sqlite => (replace, "DELETE FROM policies WHERE number = 1"),
+            Database::Sqlite => (replace, replace_by_place),
             Database::Postgres => (replace_conflicting, "TRUNCATE policies"),
         };
         for sql in [

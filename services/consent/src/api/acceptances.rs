@@ -28,6 +28,7 @@ impl Api {
                 policy: self.policy_named(caller, &request.policy_version).await?,
                 kind: stated(request.kind)?,
             },
+            in_force: self.number_in_force(caller).await?,
         };
         let id = &request.request_id;
         let written = self.write(caller, "AcceptPolicy", id, &request, wish);

@@ -1,10 +1,14 @@
 //! The call that compares two policies, and counts whom each change touches.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use chassis::{Caller, clock};
+use policy::Rulebook;
 use proto::consent::{ClauseEffect, ComparePoliciesRequest, ComparePoliciesResponse};
-use tokio::task::yield_now;
+use tokio::task::{spawn_blocking, yield_now};
 
 use super::{
     Api,
@@ -12,11 +16,19 @@ use super::{
 };
 use crate::{error::Error, snapshot::Census};
 
-/// How many persons are counted before others have their turn: decisions wait for the state meanwhile.
+/// How many persons are read before others have their turn: decisions wait for the state meanwhile.
 const PERSONS_PER_TURN: usize = 1_000;
 
+/// Tells the counting, which may take long, that nobody waits for it any more.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Api {
-    /// Others are let in all along, so a call that is given up ends at once.
     pub(super) async fn compare(
         &self,
         caller: &Caller,
@@ -37,29 +49,41 @@ impl Api {
             snapshot.count(tenant, some, now, &mut census);
             yield_now().await;
         }
-        let touches = policy::touches(&old, &new);
-        let mut touched = vec![0; touches.len()];
-        for (alike, count) in census.alike() {
-            for (touch, touched) in touches.iter().zip(&mut touched) {
-                *touched += if touch.reaches(&alike.subject(), now) {
-                    count
-                } else {
-                    0
-                };
-            }
-            yield_now().await;
-        }
-        let clauses = changes(Some(&old), &new).into_iter().map(|change| {
-            let place = touches.iter().position(|it| it.clause == change.clause);
-            ClauseEffect {
-                subjects_touched: place.map_or(0, |it| touched[it]),
-                change: Some(change),
-            }
-        });
+        let waiting = Waiting(Arc::new(AtomicBool::new(true)));
+        let is_waited_for = waiting.0.clone();
+        let counted = spawn_blocking(move || effects(&old, &new, &census, now, &is_waited_for));
         Ok(ComparePoliciesResponse {
-            clauses: clauses.collect(),
+            clauses: counted.await.map_err(|_| Error::Internal)?,
             subjects: persons.len() as u64,
             revision,
         })
     }
+}
+
+/// What differs, and how many of those who were counted each change touches.
+fn effects(
+    old: &Rulebook,
+    new: &Rulebook,
+    census: &Census,
+    now: u64,
+    is_waited_for: &AtomicBool,
+) -> Vec<ClauseEffect> {
+    let touches = policy::touches(old, new);
+    let mut touched = vec![0; touches.len()];
+    let alike = census.alike();
+    for (alike, count) in alike.take_while(|_| is_waited_for.load(Ordering::Relaxed)) {
+        for (touch, touched) in touches.iter().zip(&mut touched) {
+            if touch.reaches(&alike.subject(), now) {
+                *touched += count;
+            }
+        }
+    }
+    let effects = changes(Some(old), new).into_iter().map(|change| {
+        let place = touches.iter().position(|it| it.clause == change.clause);
+        ClauseEffect {
+            subjects_touched: place.map_or(0, |it| touched[it]),
+            change: Some(change),
+        }
+    });
+    effects.collect()
 }

@@ -107,6 +107,13 @@ impl Api {
         current.ok_or(Error::PolicyNotPublished)
     }
 
+    /// The number of that version; 0 while none holds.
+    pub(super) async fn number_in_force(&self, caller: &Caller) -> Result<u64, Error> {
+        let snapshot = self.follower.fresh().await?;
+        let current = snapshot.current(caller.tenant.as_str(), clock::now_seconds());
+        Ok(current.map_or(0, |it| it.name.number))
+    }
+
     /// A version that something is to rest on.
     pub(super) async fn policy_named(
         &self,

@@ -29,12 +29,15 @@ impl Api {
                 kind: Kind::Explicit,
             }),
         };
+        let in_force = self.number_in_force(caller).await?;
+        let holds = |it: &Accepted| it.policy.number <= in_force;
         let wish = Wish::Enrol {
             subject: parse::subject_id(&request.subject_id)?,
             facts: Facts {
                 region: parse::region(request.region.clone())?,
                 age_band: parse::age_band(request.age_band)?,
-                accepted,
+                accepted: accepted.clone().filter(holds),
+                ahead: accepted.filter(|it| !holds(it)),
                 notified: None,
             },
         };

@@ -27,13 +27,22 @@ pub(super) struct Tenant {
     recipients: HashMap<String, u32>,
 }
 
+/// A version that judges a person.
+pub(super) struct Judge<'a> {
+    pub(super) version: &'a Version,
+    /// How the person accepted that very version; none who did not.
+    pub(super) acceptance: Option<policy::Acceptance>,
+}
+
 /// A person.
 #[derive(Debug)]
 pub(super) struct Known {
     standing: policy::Standing,
     region: [u8; 2],
     age_band: Option<policy::AgeBand>,
-    pub(super) accepted: Option<Box<Accepted>>,
+    accepted: Option<Box<Accepted>>,
+    /// What was accepted before its day.
+    ahead: Option<Box<Accepted>>,
     consents: Vec<ConsentEntry>,
 }
 
@@ -51,6 +60,7 @@ impl Tenant {
                 region: [0; 2],
                 age_band: None,
                 accepted: None,
+                ahead: None,
                 consents: Vec::new(),
             },
         };
@@ -91,7 +101,7 @@ impl Tenant {
     /// Asks the versions that judge a person, all of which must permit.
     pub(super) fn judge(
         &self,
-        judges: &[&Version],
+        judges: &[Judge<'_>],
         known: Option<&Known>,
         question: &Question,
         recipient_kind: Option<&str>,
@@ -104,14 +114,43 @@ impl Tenant {
                 .map(|it| RecipientId(*it)),
             kind: recipient_kind.unwrap_or_default(),
         };
-        let subject = known.map(Known::subject);
         let categories: Vec<&str> = question.categories.iter().map(String::as_str).collect();
-        let rulebooks: Vec<&Rulebook> = judges.iter().map(|it| &*it.rulebook).collect();
         let request = question.request(&categories, recipient);
-        let decision = policy::decide(&rulebooks, subject.as_ref(), &request, now);
-        let judge = judges[decision.refused_by.unwrap_or(0)];
-        let mut clauses: Vec<String> = decision.clauses.iter().map(ToString::to_string).collect();
-        if clauses.is_empty() && decision.reason == Some(policy::Reason::CategoryNotDeclared) {
+        let mut answers = judges.iter().map(|judge| {
+            let subject = known.map(|it| it.subject(judge.acceptance));
+            let rulebook: &Rulebook = &judge.version.rulebook;
+            let answer = policy::decide(&[rulebook], subject.as_ref(), &request, now);
+            (judge, answer)
+        });
+        // The current version comes first, and speaks for all that permit.
+        let (judge, mut answer) = answers
+            .next()
+            .expect("the current version judges everybody");
+        for (other, its_answer) in answers {
+            if answer.reason.is_some() {
+                break;
+            }
+            if its_answer.reason.is_some() {
+                return self.decision(other, &its_answer, known, question, recipient.id, now);
+            }
+            let more = its_answer.clauses.into_iter();
+            let more: Vec<_> = more.filter(|it| !answer.clauses.contains(it)).collect();
+            answer.clauses.extend(more);
+        }
+        self.decision(judge, &answer, known, question, recipient.id, now)
+    }
+
+    fn decision(
+        &self,
+        judge: &Judge<'_>,
+        answer: &policy::Decision<'_>,
+        known: Option<&Known>,
+        question: &Question,
+        recipient: Option<RecipientId>,
+        now: u64,
+    ) -> Decision {
+        let mut clauses: Vec<String> = answer.clauses.iter().map(ToString::to_string).collect();
+        if clauses.is_empty() && answer.reason == Some(policy::Reason::CategoryNotDeclared) {
             // A category outside the vocabulary is refused before any clause is asked.
             clauses.push(DECLARED_ONLY.to_owned());
         }
@@ -119,12 +158,12 @@ impl Tenant {
         let consents = known.map_or(&[][..], |it| &it.consents).iter();
         let touched = consents
             .filter(|it| Some(it.purpose) == purpose)
-            .filter(|it| it.recipient.is_none() || it.recipient == recipient.id);
+            .filter(|it| it.recipient.is_none() || it.recipient == recipient);
         Decision {
-            refusal: decision.reason.map(Reason::Policy),
+            refusal: answer.reason.map(Reason::Policy),
             clauses,
-            basis: decision.basis,
-            policy_version: judge.name.to_string(),
+            basis: answer.basis,
+            policy_version: judge.version.name.to_string(),
             revision: self.revision,
             // One that has ended carried nothing, so it ends nothing either.
             ends_at: touched
@@ -146,13 +185,22 @@ impl Known {
                 AgeBand::Adult => policy::AgeBand::Adult,
             }),
             accepted: facts.accepted.map(Box::new),
+            ahead: facts.ahead.map(Box::new),
             consents,
         }
     }
 
-    /// What is known of the person at a time in Unix seconds. Of when a consent ends it matters only
-    /// whether it has.
-    pub(super) fn alike(&self, now: u64) -> Alike {
+    /// What the person accepted, newest first.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = &Accepted> {
+        [&self.ahead, &self.accepted]
+            .into_iter()
+            .flatten()
+            .map(|it| &**it)
+    }
+
+    /// What is known of the person at a time in Unix seconds, who accepted the version in force like
+    /// this. Of when a consent ends it matters only whether it has.
+    pub(super) fn alike(&self, acceptance: Option<policy::Acceptance>, now: u64) -> Alike {
         let ended = |it: u64| if now < it { u64::MAX } else { 0 };
         let consents = self.consents.iter().map(|it| ConsentEntry {
             expires_at: it.expires_at.map(ended),
@@ -162,17 +210,17 @@ impl Known {
             standing: self.standing,
             region: self.region,
             age_band: self.age_band,
-            acceptance: self.accepted.as_ref().map(|it| it.kind),
+            acceptance,
             consents: consents.collect(),
         }
     }
 
-    fn subject(&self) -> policy::Subject<'_> {
+    fn subject(&self, acceptance: Option<policy::Acceptance>) -> policy::Subject<'_> {
         policy::Subject {
             standing: self.standing,
             age_band: self.age_band,
             region: std::str::from_utf8(&self.region).ok(),
-            acceptance: self.accepted.as_ref().map(|it| it.kind),
+            acceptance,
             transfer_agreed: false,
             refused: TermSet::default(),
             consents: &self.consents,

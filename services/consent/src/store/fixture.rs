@@ -45,15 +45,17 @@ pub(crate) fn enrol(subject: Uuid, region: &str) -> Wish {
             region: region.to_owned(),
             age_band: AgeBand::Adult,
             accepted: None,
+            ahead: None,
             notified: None,
         },
     }
 }
 
-/// The explicit acceptance of one of the versions of the tenant `default`.
+/// The explicit acceptance of one of the versions of the tenant `default`, which holds.
 pub(crate) fn accept(subject: Uuid, number: u64) -> Wish {
     Wish::Accept {
         subject,
+        in_force: number,
         accepted: Accepted {
             policy: PolicyName {
                 tenant: "default".to_owned(),

@@ -23,6 +23,9 @@ pub struct Model {
     pub accepted_tenant: Option<String>,
     pub accepted_number: Option<i64>,
     pub accepted_by: Option<String>,
+    pub ahead_tenant: Option<String>,
+    pub ahead_number: Option<i64>,
+    pub ahead_by: Option<String>,
     pub notified_tenant: Option<String>,
     pub notified_number: Option<i64>,
     pub notified_in: Option<i64>,
@@ -58,6 +61,9 @@ pub(super) async fn upsert(
             Column::AcceptedTenant,
             Column::AcceptedNumber,
             Column::AcceptedBy,
+            Column::AheadTenant,
+            Column::AheadNumber,
+            Column::AheadBy,
             Column::NotifiedTenant,
             Column::NotifiedNumber,
             Column::NotifiedIn,
@@ -110,6 +116,7 @@ fn row(tenant: &str, subject: Subject) -> ActiveModel {
     });
     let region = facts.as_ref().map(|it| it.region.clone());
     let notified = facts.as_ref().and_then(|it| it.notified.clone());
+    let ahead = facts.as_ref().and_then(|it| it.ahead.clone());
     let accepted = facts.and_then(|it| it.accepted);
     ActiveModel {
         tenant: Set(tenant.to_owned()),
@@ -120,6 +127,9 @@ fn row(tenant: &str, subject: Subject) -> ActiveModel {
         accepted_number: Set(accepted.as_ref().map(|it| count(it.policy.number))),
         accepted_by: Set(accepted.as_ref().map(|it| it.kind.words().to_owned())),
         accepted_tenant: Set(accepted.map(|it| it.policy.tenant)),
+        ahead_number: Set(ahead.as_ref().map(|it| count(it.policy.number))),
+        ahead_by: Set(ahead.as_ref().map(|it| it.kind.words().to_owned())),
+        ahead_tenant: Set(ahead.map(|it| it.policy.tenant)),
         notified_number: Set(notified.as_ref().map(|it| count(it.policy.number))),
         notified_in: Set(notified.as_ref().map(|it| count(it.revision))),
         notified_tenant: Set(notified.map(|it| it.policy.tenant)),
@@ -155,16 +165,13 @@ fn facts(row: &Model) -> Result<Facts, Error> {
         _ => return Err(Error::Internal),
     };
     let accepted = named(row.accepted_tenant.as_ref(), row.accepted_number);
-    // Those of before the kinds were told apart were all explicit.
-    let kind = match row.accepted_by.as_deref() {
-        Some(words) => acceptances::kind(words)?,
-        None => Kind::Explicit,
-    };
+    let ahead = named(row.ahead_tenant.as_ref(), row.ahead_number);
     let notified = named(row.notified_tenant.as_ref(), row.notified_number);
     Ok(Facts {
         region: row.region.clone().ok_or(Error::Internal)?,
         age_band,
-        accepted: accepted.map(|policy| Accepted { policy, kind }),
+        accepted: by(accepted, row.accepted_by.as_deref())?,
+        ahead: by(ahead, row.ahead_by.as_deref())?,
         notified: notified
             .zip(row.notified_in)
             .map(|(policy, revision)| Notice {
@@ -172,6 +179,12 @@ fn facts(row: &Model) -> Result<Facts, Error> {
                 revision: unsigned(revision),
             }),
     })
+}
+
+/// Those of before the kinds were told apart were all explicit.
+fn by(policy: Option<PolicyName>, kind: Option<&str>) -> Result<Option<Accepted>, Error> {
+    let kind = kind.map_or(Ok(Kind::Explicit), acceptances::kind)?;
+    Ok(policy.map(|policy| Accepted { policy, kind }))
 }
 
 fn named(tenant: Option<&String>, number: Option<i64>) -> Option<PolicyName> {

@@ -1,6 +1,6 @@
 //! AccountDisclosures: the subject's entries, opened a chunk at a time until the page is full.
 
-use chassis::{Caller, KeyError, StoredKey, Tenant, now_ms};
+use chassis::{Caller, KeyError, StoredKey, now_ms};
 use prost_types::Timestamp;
 use proto::disclosure_audit as pb;
 use proto::disclosure_audit::{AccountDisclosuresRequest, AccountDisclosuresResponse};
@@ -22,10 +22,8 @@ const PAGE_BYTES_MAX: usize = 2 << 20;
 /// One subject's entries, to be read by somebody who may.
 pub(super) struct Account {
     pub(super) subject: Uuid,
-    tenant: Tenant,
+    caller: Caller,
     pub(super) head: SubjectHead,
-    /// `None` when nobody has recorded anything of the subject.
-    key: Option<StoredKey>,
     pub(super) wanted: Wanted,
 }
 
@@ -77,37 +75,52 @@ pub(super) fn wanted(
 }
 
 impl Account {
-    /// Refuses whoever may not see it, and what nobody can.
+    /// Whose it is, and how far it goes; who may see it is asked for each page.
     pub(super) async fn open(
         api: &Api,
         caller: &Caller,
         subject: &str,
         wanted: Wanted,
     ) -> Result<Self, Error> {
-        let (tenant, subject) = (caller.tenant.clone(), subject_id(subject)?);
-        let head = api.store.subject_head(&tenant, subject).await?;
-        admits(caller, head.standing)?;
-        let key = match api.key_store.key(&tenant, &Owner::Subject(subject)).await {
-            Ok(key) => Some(key),
-            Err(KeyError::Missing) if head.sequence == 0 => None,
-            Err(error) => return Err(error.into()),
-        };
+        let subject = subject_id(subject)?;
         Ok(Self {
+            head: api.store.subject_head(&caller.tenant, subject).await?,
             subject,
-            tenant,
-            head,
-            key,
+            caller: caller.clone(),
             wanted,
         })
     }
 
-    /// The lines from a place in the log on.
+    /// Refuses whoever may not see it, and what nobody can.
+    pub(super) async fn admit(&self, api: &Api) -> Result<(), Error> {
+        self.key(api).await.map(drop)
+    }
+
+    /// The key, if the caller may still have what it opens; `None` when nobody has recorded anything
+    /// of the subject.
+    async fn key(&self, api: &Api) -> Result<Option<StoredKey>, Error> {
+        let tenant = &self.caller.tenant;
+        let head = api.store.subject_head(tenant, self.subject).await?;
+        admits(&self.caller, head.standing)?;
+        match api
+            .key_store
+            .key(tenant, &Owner::Subject(self.subject))
+            .await
+        {
+            Ok(key) => Ok(Some(key)),
+            Err(KeyError::Missing) if head.sequence == 0 => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The lines from a place in the log on. Each page asks for the key anew: a person may have been
+    /// forgotten since the one before.
     pub(super) async fn page(&self, api: &Api, mut from: u64, size: usize) -> Result<Page, Error> {
         let mut page = Page::default();
-        let Some(key) = &self.key else {
+        let Some(key) = self.key(api).await? else {
             return Ok(page);
         };
-        let (tenant, now) = (&self.tenant, now_ms());
+        let (tenant, now) = (&self.caller.tenant, now_ms());
         let mut bytes = 0;
         loop {
             let entries = api
@@ -196,7 +209,9 @@ fn unhex(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::watch;
+    use std::sync::Arc;
+
+    use tokio::sync::{Semaphore, watch};
 
     use super::*;
     use crate::recorder::tests::{Ground, use_of};
@@ -211,6 +226,7 @@ mod tests {
             key_store: without_keys.key_store,
             recorder: replica.recorder,
             covered: watch::channel(0).1,
+            waiting: Arc::new(Semaphore::new(1)),
         };
         let caller = crate::api::tests::caller();
         for (subject, answer) in [

@@ -1,5 +1,6 @@
 //! An event between the wire and the rule.
 
+use chassis::now_ms;
 use proto::disclosure_audit as pb;
 use proto::disclosure_audit::record_request::Event as WireEvent;
 use uuid::Uuid;
@@ -11,6 +12,9 @@ use crate::event::{
     Addressee, Certificate, ConsentChange, Disclosure, Event, KeyDestruction, PolicyPublication,
     Release, hex,
 };
+
+/// How far clocks may be apart: who differs by more is refused at the door.
+const CLOCK_SKEW_MS: i64 = 5_000;
 
 /// Reads and checks an event.
 pub(super) fn parse(event: Option<WireEvent>) -> Result<Event, Error> {
@@ -35,7 +39,24 @@ pub(super) fn parse(event: Option<WireEvent>) -> Result<Event, Error> {
     event
         .check()
         .map_err(|field| Error::EventInvalid { field })?;
+    has_occurred(&event, now_ms())?;
     Ok(event)
+}
+
+/// Whether a release lies behind its record: one that claims to come yet would be in no accounting
+/// up to today.
+fn has_occurred(event: &Event, now: i64) -> Result<(), Error> {
+    let release = match event {
+        Event::Use(release) => release,
+        Event::Disclosure(disclosure) => &disclosure.release,
+        _ => return Ok(()),
+    };
+    let occurred_at = release.context.as_ref().and_then(|it| it.occurred_at);
+    if occurred_at.is_some_and(|it| it > now + CLOCK_SKEW_MS) {
+        let field = "release.context.occurred_at";
+        return Err(Error::EventInvalid { field });
+    }
+    Ok(())
 }
 
 /// A release that names no recipient is a use, and must not name a kind of one either.

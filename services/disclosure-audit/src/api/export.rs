@@ -42,8 +42,10 @@ pub(super) async fn export(
         return Err(Error::ArgumentInvalid { field });
     }
     let wanted = wanted(request.include_uses, request.from, request.until)?;
+    let account = Account::open(api, caller, &request.subject_id, wanted).await?;
+    account.admit(api).await?;
     let export = Export {
-        account: Account::open(api, caller, &request.subject_id, wanted).await?,
+        account,
         api: api.clone(),
         format,
         next: Some(0),

@@ -155,7 +155,7 @@ fn details(line: &Line, context: &Context) -> Vec<Value> {
 fn prune(value: &mut Value) {
     if let Value::Object(members) = value {
         members.values_mut().for_each(prune);
-        members.retain(|_, it| *it != json!("") && *it != json!({}));
+        members.retain(|_, it| ![json!(""), json!({}), json!([])].contains(it));
     }
     if let Value::Array(items) = value {
         items.iter_mut().for_each(prune);

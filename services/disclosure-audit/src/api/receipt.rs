@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use chassis::{Caller, Tenant};
+use chassis::{Caller, CallerKind, Tenant, now_ms};
 use client::context;
-use ledger::{Destruction, Opening};
+use ledger::{Contents, Destruction, Opening};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Api, admits};
+use crate::accounting::{Listing, Wanted};
 use crate::batch::Standing;
 use crate::error::Error;
-use crate::receipt::{Destroyed, gap_receipt, receipt as opened_receipt};
+use crate::receipt::{Destroyed, gap_receipt, receipt as receipt_of};
 use crate::seal::{open, owner};
 use crate::store::StoredEntry;
 
@@ -35,11 +36,30 @@ pub(super) async fn receipt(api: &Api, caller: &Caller, id: Uuid) -> Result<Stri
         admits(caller, standing)?;
     }
     let opening = opening(api, tenant, &stored).await?;
+    let contents = match may_open(caller, &stored, &opening)? {
+        true => Contents::Opening(opening),
+        false => Contents::Withheld,
+    };
     let material = api.store.proof_material(&[stored.index]).await?;
     let (checkpoint, tiles) = material.ok_or(Error::CheckpointPending)?;
-    opened_receipt(stored.entry, opening, stored.index, &checkpoint, |id| {
+    receipt_of(stored.entry, contents, stored.index, &checkpoint, |id| {
         tiles.hashes(id)
     })
+}
+
+/// Whether this caller may see what an entry says. Of what is recorded of a person, a program is
+/// shown what an accounting lists, and nothing of all else: that a disclosure is left out of it by
+/// law must not show by being the one thing that is withheld.
+fn may_open(caller: &Caller, stored: &StoredEntry, opening: &Opening) -> Result<bool, Error> {
+    if caller.kind == CallerKind::Person || stored.subject.is_none() {
+        return Ok(true);
+    }
+    let all = Wanted {
+        uses: true,
+        ..Wanted::default()
+    };
+    let listing = all.list(stored.entry.id, stored.index, opening, now_ms())?;
+    Ok(matches!(listing, Listing::Line(_)))
 }
 
 /// The proof of an entry whose key was destroyed, once the log says so.
@@ -75,9 +95,14 @@ async fn opening(api: &Api, tenant: &Tenant, stored: &StoredEntry) -> Result<Ope
     open(&key.key, &stored.entry, &stored.sealed)
 }
 
-/// Waits until a checkpoint covers the entry.
+/// Waits until a checkpoint covers the entry, if there is room to wait.
 async fn covered(api: &Api, index: u64) -> Result<(), Error> {
     let mut covered = api.covered.clone();
+    if *covered.borrow() > index {
+        return Ok(());
+    }
+    let room = api.waiting.try_acquire();
+    let _room = room.map_err(|_| Error::CheckpointPending)?;
     let covers = covered.wait_for(|size| *size > index);
     match timeout(patience(context::remaining()), covers).await {
         Ok(Ok(_)) => Ok(()),

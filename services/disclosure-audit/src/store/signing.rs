@@ -84,6 +84,12 @@ impl Store {
         self.newest(self.database.read()).await
     }
 
+    /// Whether nothing was ever recorded.
+    pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
+        let head = log_head::read(self.database.read()).await?;
+        Ok(head.size == 0)
+    }
+
     /// How far what may be shown reaches, when this is what was signed.
     pub(crate) async fn shown(&self, signed: Covered) -> Result<u64, Error> {
         match self.witnessed {
