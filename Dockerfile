@@ -1,6 +1,6 @@
-# The image of Vow: one program and the libraries it links to, and nothing that could run anything else.
+# The image of Vow: one program, the libraries it links to and whom the web trusts, and nothing that could run anything else.
 
-FROM rust:1.94-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /source
 COPY . .
 # Both caches outlive a change of the sources, so that dependencies are built once.
@@ -17,5 +17,5 @@ LABEL org.opencontainers.image.title="Vow" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /image/ /
 USER 65532:65532
-EXPOSE 7443 9464
+EXPOSE 7443 9464 7405
 ENTRYPOINT ["/vow"]

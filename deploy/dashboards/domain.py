@@ -11,9 +11,9 @@ def age(metric):
     return f"clamp_min((time() - max by (component) ({metric}{AT})) * (max by (component) ({metric}{AT}) > bool 0), 0)"
 
 
-def counted(title, description, metric, by, legend, *, where="", width=8, stack=False):
+def counted(title, description, metric, by, legend, *, where="", width=8, stack=False, **rest):
     """Events per second of a counter, by labels."""
-    return graph(title, description, "cps", query(rate(metric, where, by), legend), width=width, stack=stack)
+    return graph(title, description, "cps", query(rate(metric, where, by), legend), width=width, stack=stack, **rest)
 
 
 def decisions():
@@ -111,7 +111,7 @@ def following():
     at = AT[:-1] + ',component="consent"}'
     return [
         graph("Since consent last read its database", "How long ago the newest revision was read. Check answers from memory for at most 30 s of it, then refuses.",
-              "s", query(f"time() - min by (component) (vow_revision_followed_timestamp_seconds{at})", "{{component}}"),
+              "s", query(f"time() - min by (component) (vow_revision_followed_timestamp_seconds{at} > 0)", "{{component}}"),
               thresholds=at_most(10, 30)),
     ]
 
@@ -153,4 +153,7 @@ def log():
               query(f"max by (pod) (vow_log_publication_delay_seconds{AT})", "{{pod}}"), width=12, thresholds=at_most(5, 60)),
         counted("Failures to publish", "Attempts per second that a witness or the object store refused; each is made again. The log of the pod says why.",
                 "vow_log_publication_failures_total", "pod", "{{pod}}", width=12),
+        counted("Answers of witnesses", "How often each witness of the trust policy was asked, by how it ended. Nothing where none is named; "
+                "`refused` that does not end is an incident.", "vow_log_witness_answers_total", "witness, outcome", "{{witness}} {{outcome}}",
+                width=24, defaults={"noValue": "no trust policy names one"}),
     ]

@@ -3,7 +3,7 @@
 from calls import quantile, rate
 from grafana import GREEN, at_least, at_most, graph, heatmap, query, stat, table
 
-DAY = 86_400
+OVERDUE = "clamp_max(0.25 * {}, 21 * 86400)"  # what is left of a certificate when the alert begins to wait
 
 
 def where(service, pod=".*"):
@@ -23,12 +23,12 @@ def in_progress(at, by="component"):
                  query(f"sum by ({by}) (vow_calls_in_progress{at})", "{{" + by + "}}"))
 
 
-def connections(at, by="component, pod"):
-    """How full the pools are."""
+def connections(at, by="component, pod, database"):
+    """How full the pools are: a service has one for its values and one for its keys."""
     used = f'sum by ({by}) (vow_database_connections{at[:-1]},state="used"}})'
-    return graph("Database connections used", "The share of the pool's connections that are in use. At 1 calls wait for one another: see the "
+    return graph("Database connections used", "The share of a database's connections that are in use. At 1 calls wait for one another: see the "
                  "waiting time, then enlarge the pool or the database.", "percentunit",
-                 query(f"{used} / sum by ({by}) (vow_database_connections_max{at})", "{{pod}}"),
+                 query(f"{used} / sum by ({by}) (vow_database_connections_max{at})", "{{pod}} {{database}}"),
                  thresholds=at_most(0.8, 0.95), defaults={"max": 1})
 
 
@@ -36,7 +36,7 @@ def waiting(selector):
     """How long a call waits for a connection."""
     return graph("Waiting for a connection, 99th percentile", "What calls wait before they reach the database at all. Above 0.1 s the pool "
                  "is too small for the load, or a statement holds connections.", "s",
-                 query(quantile(0.99, "vow_database_wait_seconds", selector, "component"), "{{component}}"),
+                 query(quantile(0.99, "vow_database_wait_seconds", selector, "component, database"), "{{component}} {{database}}"),
                  thresholds=at_most(0.1))
 
 
@@ -63,7 +63,7 @@ def database():
     """The dashboard about databases."""
     at = where("$service", "$pod")
     pods = ',component=~"$service",pod=~"$pod"'
-    count = f"sum by (component, state) (vow_database_connections{at})"
+    count = f"sum by (component, database, state) (vow_database_connections{at})"
     return [
         stat("Migrations pending", "Migrations that this version needs and the database lacks. While it is above 0 the process waits and takes "
              "no calls: run the migration job.", "none", query(f"max by (component) (vow_schema_migrations_pending{at})", "{{component}}"),
@@ -72,19 +72,27 @@ def database():
         heatmap("Waiting for a connection, spread", "All waits for a connection. The lowest band is the healthy one.",
                 rate("vow_database_wait_seconds_bucket", pods, "le")),
         graph("Connections by state", "Connections that are open, used and idle. Many idle ones over all replicas use up the server's own limit.",
-              "none", query(count, "{{component}} {{state}}"), width=12, stack=True),
+              "none", query(count, "{{component}} {{database}} {{state}}"), width=12, stack=True),
         graph("Connections at most", "What all replicas may open together. Keep the sum below the server's max_connections.", "none",
-              query(f"sum by (component) (vow_database_connections_max{at})", "{{component}}"), width=12),
+              query(f"sum by (component, database) (vow_database_connections_max{at})", "{{component}} {{database}}"), width=12),
     ]
 
 
 def certificates():
-    """How long the certificates hold."""
-    left = '(vow_certificate_expiry_timestamp_seconds{job="vow",namespace=~"$namespace",component=~"$service",pod=~"$pod"} - time())'
-    return stat("Certificates hold for", "Time until the first of a service's certificates, or its authority, expires. A new file is "
-                "read without a restart: if the days do not rise after a renewal, the mounted file did not change.", "s",
-                query(f"min by (component, certificate) ({left})", "{{component}} {{certificate}}"), width=24,
-                thresholds=at_least(21 * DAY, 3 * DAY), defaults={"min": None})
+    """How long the certificates hold, and whether they should have been renewed."""
+    at = where("$service", "$pod")
+    left = f"vow_certificate_expiry_timestamp_seconds{at} - time()"
+    spare = f"{left} - {OVERDUE.format(f'vow_certificate_lifetime_seconds{at}')}"
+    return [
+        stat("Certificates hold for", "Time until the first of a service's certificates, or its authority, expires. A new file is "
+             "read without a restart: if the time does not rise after a renewal, the mounted file did not change.", "s",
+             query(f"min by (component, certificate) ({left})", "{{component}} {{certificate}}"), width=12, thresholds=at_least(0),
+             defaults={"min": None}),
+        stat("Renewal is overdue in", "Time until a quarter of a certificate's life is left, or 21 days of a long one. Below 0 it was not renewed: "
+             "follow the alert's runbook.", "s",
+             query(f"min by (component, certificate) ({spare})", "{{component}} {{certificate}}"), width=12, thresholds=at_least(0),
+             defaults={"min": None}),
+    ]
 
 
 def runtime():

@@ -96,6 +96,18 @@ class Restricted(unittest.TestCase):
         self.assertEqual(len(migrating), 4)
         self.assertEqual(runtime & migrating, set())
 
+    def test_whoever_opens_a_database_has_the_authority_of_its_server(self):
+        for mode, pods in (("job", 8), ("initContainer", 4)):
+            values = {"migrations": {"mode": mode}, "defaults": {"database": {"caKey": "server-ca"}}}
+            seen = 0
+            for pod, _, spec in pod_specs([it for it in objects(values=values) if it["kind"] != "Pod"]):
+                volumes = {it["name"]: it.get("secret", {}).get("items") for it in spec["volumes"]}
+                for container in [*spec.get("initContainers", []), *spec["containers"]]:
+                    [name] = [it["name"] for it in container["volumeMounts"] if it["mountPath"] == "/etc/vow/database"]
+                    self.assertIn({"key": "server-ca", "path": "ca.crt"}, volumes[name], pod)
+                seen += 1
+            self.assertEqual(seen, pods)
+
     def test_only_the_csi_driver_needs_a_right_and_only_that(self):
         for name in ALL:
             rules = [it["rules"] for it in of_kind("Role", objects_of(name))]
@@ -268,6 +280,17 @@ class Network(unittest.TestCase):
                 self.assertEqual(rule.get("to"), peers, endpoint)
         for it in deployments_policies({"tracing": {"endpoint": ""}}):
             self.assertNotIn(4317, [port for rule in it["spec"]["egress"] for port in ports(rule)])
+
+    def test_only_the_log_has_a_way_to_its_witnesses(self):
+        peers = [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+        for told, port, reached in (({}, 443, None), ({"to": peers, "ports": [8443]}, 8443, peers)):
+            for policy in ("witnesses", ""):
+                # The bucket is elsewhere, so that its way is not taken for theirs.
+                published = {"bucket": "s3://log", "bucketPorts": [9000], "trustPolicy": policy, "witnesses": told}
+                for it in deployments_policies({"publishedLog": published}):
+                    asks = component(it) == "disclosure-audit" and policy != ""
+                    rules = [rule for rule in it["spec"]["egress"] if port in ports(rule)]
+                    self.assertEqual([rule.get("to") for rule in rules], [reached] if asks else [], component(it))
 
     def test_names_and_the_database_are_within_reach(self):
         for name in ALL:

@@ -7,6 +7,7 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import tomllib
 import unittest
 
 import kubernetes_validate
@@ -155,6 +156,10 @@ class Render(unittest.TestCase):
             both = before.keys() & after.keys()
             self.assertEqual({it: before[it] for it in both}, {it: after[it] for it in both}, package.name)
             self.assertGreaterEqual(len(both), 12)
+
+    def test_the_image_is_built_with_the_project_s_toolchain(self):
+        channel = tomllib.loads((ROOT / "rust-toolchain.toml").read_text())["toolchain"]["channel"]
+        self.assertIn(f"FROM rust:{channel}-bookworm AS build\n", (ROOT / "Dockerfile").read_text())
 
     def test_the_chart_is_of_the_program_s_version(self):
         version = subprocess.run(

@@ -261,6 +261,10 @@ class Contradictions(unittest.TestCase):
             {"database": {"engine": "sqlite"}, "defaults": {"replicas": 1, "database": {"keysUrlKey": "k"}}},
             "keysUrlKey is set, but database.engine is sqlite",
         ),
+        (
+            {"database": {"engine": "sqlite"}, "defaults": {"replicas": 1, "database": {"caKey": "k"}}},
+            "caKey is set, but database.engine is sqlite",
+        ),
         ({"tls": {"source": "certManager"}}, "name the issuer in tls.certManager.issuerRef.name"),
         ({"tls": {"certManager": {"issuerRef": {"name": "a"}}}}, "but tls.source is existingSecret"),
         (
@@ -320,6 +324,7 @@ class Documents(unittest.TestCase):
             ([], {"networkPolicy": {"enabled": False}}, ["WARNING: without network policies"]),
             ([], {"migrations": {"mode": "none"}}, ["You migrate by hand"]),
             ([], {"tracing": {"endpoint": "http://a:4317"}}, ["Traces leave in plaintext"]),
+            (["values-dev.yaml"], {"publishedLog": {"serve": True}}, ["vow-log, and the network policy lets nobody"]),
         ):
             arguments = [option for name in files for option in ("--values", CHART / name)]
             text = helm(

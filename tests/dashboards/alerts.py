@@ -64,6 +64,12 @@ def since(metric, good, stuck, *, component="consent", idle=None):
     return {of(metric, component): f"0+60x{good - 1} {(good - 1) * 60}x{stuck - 1} {after}"}
 
 
+def certificate(days, *left, name="own"):
+    """A certificate valid for some days in all, which ends so many hours after the story begins, for some minutes each."""
+    ends = gauge("vow_certificate_expiry_timestamp_seconds", *((hours * 3600, minutes) for hours, minutes in left), certificate=name)
+    return ends | gauge("vow_certificate_lifetime_seconds", (days * 86400, 3 * HOUR), certificate=name)
+
+
 def pair(name):
     """Names of the two alerts of an objective."""
     return [f"Vow{name}FastBurn"], [f"Vow{name}SlowBurn"], [f"Vow{name}FastBurn", f"Vow{name}SlowBurn"]
@@ -105,16 +111,24 @@ CASES = {
     "each replica is rolled once": (gauge("process_start_time_seconds", (1, 5), (2, 60)), {20: [], 60: []}),
     "a migration was forgotten": (
         gauge("vow_schema_migrations_pending", (2, 20), (0, 10)), {5: [], 12: ["VowMigrationPending"], 25: []}),
-    "a certificate is renewed late": (
-        gauge("vow_certificate_expiry_timestamp_seconds", (20 * 86400, 90), (90 * 86400, 30), certificate="own"),
-        {30: [], 70: ["VowCertificateExpiring"], 100: []}),
-    "a certificate is not renewed": (
-        gauge("vow_certificate_expiry_timestamp_seconds", (2 * 86400, 90), (90 * 86400, 30), certificate="authority"),
-        {3: [], 10: ["VowCertificateExpiresSoon"], 70: ["VowCertificateExpiresSoon", "VowCertificateExpiring"], 100: []}),
-    "a certificate is renewed in time": (
-        gauge("vow_certificate_expiry_timestamp_seconds", (30 * 86400, 90), certificate="own"), {70: [], 89: []}),
-    "the pool is used up": (
-        gauge("vow_database_connections", (4, 5), (10, 10), (4, 10), state="used") | gauge("vow_database_connections_max", (10, 40)),
+    # The chart's own: valid for 168 hours, renewed when 56 are left.
+    "a certificate of a week is renewed": (certificate(7, (57, 60), (1 + 168, 60)), {30: [], 59: [], 90: []}),
+    "a certificate of a week is renewed late": (
+        certificate(7, (42, 60), (168, 60)), {10: [], 30: ["VowCertificateExpiring"], 90: []}),
+    "a certificate of a week is not renewed": (
+        certificate(7, (16, 60), (168, 60)),
+        {3: [], 10: ["VowCertificateExpiresSoon"], 30: ["VowCertificateExpiresSoon", "VowCertificateExpiring"], 90: []}),
+    "a certificate of three months is renewed": (certificate(90, (30 * 24, 90)), {70: [], 89: []}),
+    "a certificate of three months is renewed late": (
+        certificate(90, (20 * 24, 60), (90 * 24, 60)), {10: [], 30: ["VowCertificateExpiring"], 90: []}),
+    "an authority of ten years is not replaced": (
+        certificate(3650, (2 * 24, 60), (3650 * 24, 60), name="authority"),
+        {3: [], 10: ["VowCertificateExpiresSoon"], 30: ["VowCertificateExpiresSoon", "VowCertificateExpiring"], 90: []}),
+    "an authority of ten years has two years left": (certificate(3650, (730 * 24, 90), name="authority"), {70: [], 89: []}),
+    "one of two pools is used up": (
+        gauge("vow_database_connections", (4, 5), (10, 10), (4, 10), state="used", database="keys")
+        | gauge("vow_database_connections", (0, 40), state="used", database="values")
+        | gauge("vow_database_connections_max", (10, 40), database="keys") | gauge("vow_database_connections_max", (10, 40), database="values"),
         {4: [], 7: [], 12: ["VowDatabasePoolExhausted"], 20: []}),
     "transactions wait for the database": (
         {of("vow_database_wait_seconds_bucket", le="0.5"): "0+60x9 540x19 600+60x30",
@@ -153,6 +167,9 @@ CASES = {
     "evidence comes and goes": ({of("vow_outbox_events", "payments-data"): "0 50 0 80 0 90 0 50 0 80 0 90 0 60 0x60"}, {12: [], 40: []}),
     "the newest revision is not learned": (
         since("vow_revision_followed_timestamp_seconds", 5, 10), {4: [], 6: [], 9: ["VowRevisionStale"], 16: []}),
+    "a new replica waits for its schema": (
+        since("vow_revision_followed_timestamp_seconds", 30, 2) | gauge("vow_revision_followed_timestamp_seconds", (0, 40), pod="1"),
+        {5: [], 29: []}),
     "a vault falls behind": (
         gauge("vow_revision_lag", (3, 5), (500, 20), (0, 10), component="identity"), {4: [], 10: [], 17: ["VowRevisionLag"], 30: []}),
     "an erasure does not finish": (

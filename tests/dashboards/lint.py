@@ -17,7 +17,7 @@ RUNBOOKS = ROOT / "docs/runbooks"
 HEADINGS = ["## What it means", "## What people notice", "## How to look", "## What to do", "## When it is over"]
 ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
 # Labels that a rule may say something about: closed lists, and names that the cluster gives.
-LABELS = {"namespace", "component", "pod", "certificate"}
+LABELS = {"namespace", "component", "pod", "certificate", "database"}
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 

@@ -27,7 +27,7 @@ pub use portions::{ROWS_WRITTEN_MAX, find_each, portions};
 
 use crate::{CONNECTIONS_MAX, DatabaseUrl};
 
-pub(crate) use connections::Pools;
+pub(crate) use connections::{Pools, Watched};
 
 /// How long to wait for a connection: a dead database must answer fast.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -20,7 +20,7 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-use crate::{database::Pools, method::Method};
+use crate::{database::Watched, method::Method, tls::Validity};
 
 pub(crate) use calls::Calls;
 pub(crate) use keys::{KeyCount, ages};
@@ -35,8 +35,9 @@ pub struct Metrics {
     made: Calls,
     pub(crate) in_progress: Gauge,
     pub(crate) migrations_pending: Gauge,
-    pub(crate) databases: Pools,
-    certificates: Family<Certificate, Gauge>,
+    pub(crate) databases: Watched,
+    certificate_ends: Family<Certificate, Gauge>,
+    certificate_lifetimes: Family<Certificate, Gauge>,
     keys: keys::Keys,
     spans: Family<Outcome, Counter>,
 }
@@ -59,8 +60,9 @@ impl Metrics {
             made: Calls::new(),
             in_progress: Gauge::default(),
             migrations_pending: Gauge::default(),
-            databases: Pools::new(),
-            certificates: Family::default(),
+            databases: Watched::new(),
+            certificate_ends: Family::default(),
+            certificate_lifetimes: Family::default(),
             keys: Family::default(),
             spans: Family::default(),
         };
@@ -87,17 +89,17 @@ impl Metrics {
         metrics.register(
             "vow_certificate_expiry_timestamp_seconds",
             "When the certificate ends, in Unix time: this process's own, or the authority's",
-            metrics.certificates.clone(),
+            metrics.certificate_ends.clone(),
+        );
+        metrics.register(
+            "vow_certificate_lifetime_seconds",
+            "How long the certificate is valid in all, from its beginning to its end",
+            metrics.certificate_lifetimes.clone(),
         );
         metrics.register(
             "vow_schema_migrations_pending",
             "Migrations that the databases lack and this process waits for",
             metrics.migrations_pending.clone(),
-        );
-        metrics.register(
-            "vow_database_wait_seconds",
-            "Time until a transaction began: waiting for a connection, and its BEGIN",
-            metrics.databases.waits.clone(),
         );
         let databases = Box::new(metrics.databases.clone());
         metrics.registry().register_collector(databases);
@@ -150,12 +152,15 @@ impl Metrics {
         self.registry().register_collector(Box::new(reading));
     }
 
-    /// Shows when the certificates of this process end, in Unix seconds.
-    pub(crate) fn certificates_end(&self, own: i64, authority: i64) {
-        for (certificate, at) in [("own", own), ("authority", authority)] {
-            self.certificates
-                .get_or_create(&Certificate { certificate })
-                .set(at);
+    /// Shows how long the certificates of this process are valid.
+    pub(crate) fn certificates_are_valid(&self, own: Validity, authority: Validity) {
+        for (certificate, validity) in [("own", own), ("authority", authority)] {
+            let labels = Certificate { certificate };
+            let lifetime = self.certificate_lifetimes.get_or_create(&labels);
+            lifetime.set(validity.seconds);
+            self.certificate_ends
+                .get_or_create(&labels)
+                .set(validity.end);
         }
     }
 

@@ -155,7 +155,7 @@ impl Process {
         self.wait_for(&url, migrations, MIGRATIONS_TABLE).await?;
         let open = || Database::open_with(&url, migrations, MIGRATIONS_TABLE, self.opening());
         let database = self.opened(open).await.context("opening the database")?;
-        Ok(database.watched_by(&self.metrics.databases))
+        Ok(database.watched_by(&self.metrics.databases.values))
     }
 
     /// Opens the service's keys.
@@ -173,7 +173,7 @@ impl Process {
             "a key that is destroyed would stay in the database: its role may not vacuum the table \
              of keys, which `vow migrate --runtime-role` allows it"
         );
-        let keys = keys.watched_by(&self.metrics.databases);
+        let keys = keys.watched_by(&self.metrics.databases.keys);
         let counting = keys.clone().count(self.metrics.clone(), self.stop());
         self.spawn("counting keys", counting);
         Ok(keys)

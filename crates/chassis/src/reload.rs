@@ -136,12 +136,12 @@ impl Reload {
 /// What makes a server makes a client too.
 fn checked(material: &Material, metrics: &Metrics) -> anyhow::Result<Arc<ServerConfig>> {
     let checked = || -> Result<_, tls::TlsError> {
-        let own = tls::end(&material.certificate_pem)?;
-        let authority = tls::end(&material.authority_pem)?;
+        let own = tls::validity(&material.certificate_pem)?;
+        let authority = tls::validity(&material.authority_pem)?;
         Ok((tls::server_config(material)?, own, authority))
     };
     let (tls, own, authority) = checked().context("reading the TLS material")?;
-    metrics.certificates_end(own, authority);
+    metrics.certificates_are_valid(own, authority);
     Ok(tls)
 }
 

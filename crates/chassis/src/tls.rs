@@ -42,6 +42,15 @@ pub(crate) enum TlsError {
     Certificate(#[from] rustls::Error),
 }
 
+/// How long a certificate is valid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validity {
+    /// In Unix seconds.
+    pub(crate) end: i64,
+    /// From its beginning to its end.
+    pub(crate) seconds: i64,
+}
+
 /// The server's side of every handshake.
 pub(crate) fn server_config(material: &Material) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -58,15 +67,18 @@ pub(crate) fn server_config(material: &Material) -> Result<Arc<ServerConfig>, Tl
     Ok(Arc::new(config))
 }
 
-/// When the first of these certificates ends, in Unix seconds.
-pub(crate) fn end(pem: &[u8]) -> Result<i64, TlsError> {
-    let mut ends = Vec::new();
+/// The time of the one of these certificates that ends first.
+pub(crate) fn validity(pem: &[u8]) -> Result<Validity, TlsError> {
+    let mut validities = Vec::new();
     for certificate in certificates(pem)? {
         let parsed = X509Certificate::from_der(&certificate);
         let (_, parsed) = parsed.map_err(|_| TlsError::Certificate(BadEncoding.into()))?;
-        ends.push(parsed.validity().not_after.timestamp());
+        let end = parsed.validity().not_after.timestamp();
+        let seconds = end - parsed.validity().not_before.timestamp();
+        validities.push(Validity { end, seconds });
     }
-    ends.into_iter().min().ok_or(TlsError::Pem(NoItemsFound))
+    let first = validities.into_iter().min_by_key(|it| it.end);
+    first.ok_or(TlsError::Pem(NoItemsFound))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -120,4 +132,34 @@ async fn handshake(stream: TcpStream, config: Arc<ServerConfig>) -> Option<Conne
     stream.set_nodelay(true).ok()?;
     let stream = timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await;
     Some(Connection::new(stream.ok()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn certificate_until(day: u8) -> String {
+        let mut params = CertificateParams::default();
+        params.not_before = date_time_ymd(2026, 1, 1);
+        params.not_after = date_time_ymd(2026, 1, day);
+        let key = KeyPair::generate().expect("a key");
+        params.self_signed(&key).expect("a certificate").pem()
+    }
+
+    #[test]
+    fn of_several_certificates_the_one_that_ends_first_counts() {
+        let (week, month) = (certificate_until(8), certificate_until(31));
+        for pem in [
+            week.clone(),
+            format!("{month}{week}"),
+            format!("{week}{month}"),
+        ] {
+            let validity = validity(pem.as_bytes()).expect("it is PEM");
+            assert_eq!(validity.end, 1_767_830_400);
+            assert_eq!(validity.seconds, 7 * 86_400);
+        }
+        assert!(validity(b"nothing").is_err());
+    }
 }

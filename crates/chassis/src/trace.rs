@@ -1,6 +1,8 @@
 //! The trace of every call: taken up from the caller or begun here, with a span only when sampled.
 
-use std::{env, sync::Arc, time::Duration};
+mod exporter;
+
+use std::{sync::Arc, time::Duration};
 
 use client::{code, context::CallContext, traceparent};
 use http::HeaderMap;
@@ -12,21 +14,15 @@ use opentelemetry::{
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{
     Resource,
-    error::OTelSdkResult,
-    trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter as Export},
+    trace::{Sampler, SdkTracerProvider},
 };
 use tonic::Code;
 
 use crate::{method::Method, metrics::Metrics};
+use exporter::Counted;
 
 /// How long the last spans may take to leave when the process stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The variables that say where spans go. Without one of them there are no spans, only trace ids.
-const ENDPOINTS: [&str; 2] = [
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-];
 
 /// The traces of one service. Each has its own, also where several run in one process.
 pub(crate) struct Tracing {
@@ -45,11 +41,11 @@ pub(crate) enum CallSpan {
 impl Tracing {
     /// Reads the standard `OTEL_*` variables. Needs a running tokio runtime.
     pub(crate) fn start(service: &'static str, metrics: &Metrics) -> anyhow::Result<Tracing> {
-        let exporter = match ENDPOINTS.iter().any(|it| env::var_os(it).is_some()) {
-            true => Some(SpanExporter::builder().with_tonic().build()?),
-            false => None,
-        };
-        Ok(Tracing::new(service, exporter, metrics))
+        Ok(Tracing::new(
+            service,
+            exporter::from_environment()?,
+            metrics,
+        ))
     }
 
     fn new(service: &'static str, exporter: Option<SpanExporter>, metrics: &Metrics) -> Tracing {
@@ -149,38 +145,11 @@ pub(crate) fn shared(calls: &[CallContext]) -> Option<(CallContext, BoxedSpan)> 
     Some((context, span))
 }
 
-/// An exporter whose success is counted.
-#[derive(Debug)]
-struct Counted {
-    exporter: SpanExporter,
-    metrics: Metrics,
-}
-
-impl Export for Counted {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let count = batch.len();
-        let exported = self.exporter.export(batch).await;
-        self.metrics.spans_exported(count, exported.is_ok());
-        exported
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.exporter.force_flush()
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{fs, net::SocketAddr};
+
     use client::context::{self, CallContext};
-    use opentelemetry_otlp::WithExportConfig;
     use opentelemetry_proto::tonic::{
         collector::trace::v1::{
             ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -188,9 +157,15 @@ mod tests {
         },
         trace::v1::Span as ExportedSpan,
     };
+    use opentelemetry_sdk::trace::SpanExporter as Export;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use tempfile::TempDir;
     use tokio::{net::TcpListener, sync::mpsc};
     use tokio_stream::wrappers::TcpListenerStream;
-    use tonic::{Request, Response, Status, transport::Server};
+    use tonic::{
+        Request, Response, Status,
+        transport::{Identity, Server, ServerTlsConfig},
+    };
 
     use super::*;
 
@@ -210,6 +185,41 @@ mod tests {
         }
     }
 
+    /// A collector of this machine, in TLS if it has a certificate, and what it gets.
+    async fn collector(
+        identity: Option<Identity>,
+    ) -> (
+        SocketAddr,
+        mpsc::UnboundedReceiver<ExportTraceServiceRequest>,
+    ) {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let (sender, exported) = mpsc::unbounded_channel();
+        let mut server = Server::builder();
+        if let Some(identity) = identity {
+            let tls = ServerTlsConfig::new().identity(identity);
+            server = server.tls_config(tls).expect("the certificate is good");
+        }
+        let server = server.add_service(TraceServiceServer::new(Collector(sender)));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        (address, exported)
+    }
+
+    /// An authority in PEM, and a certificate of this machine that it signed.
+    fn signed() -> (String, Identity) {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let authority = params.self_signed(&key).expect("a certificate").pem();
+        let issuer = Issuer::new(params, key);
+        let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("a key");
+        let own = params.signed_by(&key, &issuer).expect("a certificate");
+        let identity = Identity::from_pem(own.pem(), key.serialize_pem());
+        (authority, identity)
+    }
+
     fn headers(flags: &str) -> HeaderMap {
         let header = format!("00-{TRACE}-00f067aa0ba902b7-{flags}");
         HeaderMap::from_iter([(
@@ -224,17 +234,8 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_sampled_call_arrives_at_the_collector_below_its_caller() {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port is free");
-        let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let (sender, mut exported) = mpsc::unbounded_channel();
-        let server = Server::builder().add_service(TraceServiceServer::new(Collector(sender)));
-        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        let exporter = SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
-            .build();
+        let (address, mut exported) = collector(None).await;
+        let exporter = exporter::to(&format!("http://{address}"), None);
         let metrics = Metrics::new();
         let exporter = exporter.expect("an endpoint");
         let tracing = Tracing::new("consent", Some(exporter), &metrics);
@@ -261,6 +262,36 @@ mod tests {
         let metrics = metrics.text().expect("a string takes all");
         let sent = "vow_spans_exported_total{outcome=\"sent\"} 1\n";
         assert!(metrics.contains(sent), "{metrics}");
+    }
+
+    #[tokio::test]
+    async fn a_collector_is_believed_by_the_authority_that_is_named_and_by_no_other() {
+        let folder = TempDir::new().expect("a folder");
+        let written = |name: &str, text: &str| {
+            let path = folder.path().join(name).display().to_string();
+            fs::write(&path, text).expect("the folder can be written");
+            path
+        };
+        let (authority, identity) = signed();
+        let named = written("named.pem", &authority);
+        let other = written("other.pem", &signed().0);
+        let (address, mut exported) = collector(Some(identity)).await;
+        let endpoint = format!("https://{address}");
+
+        let exporter = exporter::to(&endpoint, Some(&named)).expect("it is an authority");
+        let sent = exporter.export(Vec::new()).await;
+        sent.expect("it is believed");
+        exported.recv().await.expect("it arrived");
+
+        let exporter = exporter::to(&endpoint, Some(&other)).expect("it is an authority");
+        let refused = exporter.export(Vec::new()).await;
+        let words = refused.expect_err("another signed it").to_string();
+        assert!(words.contains("invalid peer certificate"), "{words}");
+
+        for file in [written("none.pem", ""), "nowhere.pem".to_owned()] {
+            let said = exporter::to(&endpoint, Some(&file)).expect_err("there is no authority");
+            assert!(said.to_string().contains(&file), "{said:#}");
+        }
     }
 
     #[tokio::test]

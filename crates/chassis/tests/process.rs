@@ -203,7 +203,10 @@ async fn a_known_peer_is_answered_and_counted() {
          rpc_response_status_code=\"UNIMPLEMENTED\",error_type=\"UNIMPLEMENTED\"} 1",
         "vow_ready 1.0",
         "vow_schema_migrations_pending 0",
-        "vow_database_connections{state=\"idle\"}",
+        "vow_database_connections{database=\"values\",state=\"idle\"}",
+        "vow_database_connections_max{database=\"keys\"}",
+        "vow_database_wait_seconds_count{database=\"keys\"}",
+        "vow_certificate_lifetime_seconds{certificate=\"own\"}",
     ] {
         assert!(metrics.contains(counted), "{counted} in {metrics}");
     }

@@ -52,8 +52,10 @@
 {{- $said = append $said (printf "%s: serviceAccount.name is that of %s: each has its own" $key (get $accounts $service.account)) -}}
 {{- end -}}
 {{- $_ := set $accounts $service.account $key -}}
-{{- if and $sqlite $set.database.keysUrlKey -}}
-{{- $said = append $said (printf "%s: database.keysUrlKey is set, but database.engine is sqlite" $key) -}}
+{{- range $name := list "keysUrlKey" "caKey" -}}
+{{- if and $sqlite (get $set.database $name) -}}
+{{- $said = append $said (printf "%s: database.%s is set, but database.engine is sqlite" $key $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with $said -}}

@@ -53,7 +53,7 @@ VOW_KEYS_DATABASE_URL_FILE: /etc/vow/database/keys-url
 {{- end }}
 {{- end -}}
 
-{{- /* The volume of a Secret's database URLs, readable by the pod's group only. */ -}}
+{{- /* The volume of a Secret's database URLs and of whom they believe, readable by the pod's group only. */ -}}
 {{- define "vow.databaseVolume" -}}
 - name: {{ .name }}
   secret:
@@ -65,6 +65,10 @@ VOW_KEYS_DATABASE_URL_FILE: /etc/vow/database/keys-url
       {{- with .set.database.keysUrlKey }}
       - key: {{ . }}
         path: keys-url
+      {{- end }}
+      {{- with .set.database.caKey }}
+      - key: {{ . }}
+        path: ca.crt
       {{- end }}
 {{- end -}}
 

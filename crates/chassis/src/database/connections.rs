@@ -15,7 +15,14 @@ use sea_orm::{DatabaseBackend, DatabaseConnection};
 /// In seconds, from a connection that is at hand to the longest that anybody waits for one.
 const WAIT_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 3.0];
 
-/// The pools of connections of one process. Clones are the same ones.
+/// The two databases of one process. Clones are the same ones.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    pub(crate) values: Pools,
+    pub(crate) keys: Pools,
+}
+
+/// The pools of connections to one database. Clones are the same ones.
 #[derive(Clone)]
 pub(crate) struct Pools {
     pools: Arc<Mutex<Vec<DatabaseConnection>>>,
@@ -30,8 +37,17 @@ struct Connections {
     max: u64,
 }
 
+impl Watched {
+    pub(crate) fn new() -> Watched {
+        Watched {
+            values: Pools::new(),
+            keys: Pools::new(),
+        }
+    }
+}
+
 impl Pools {
-    pub(crate) fn new() -> Pools {
+    fn new() -> Pools {
         Pools {
             pools: Arc::default(),
             waits: Histogram::new(WAIT_BUCKETS),
@@ -70,27 +86,51 @@ impl Pools {
     }
 }
 
-impl Collector for Pools {
+impl Collector for Watched {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let Connections { used, idle, max } = self.connections();
+        let databases = [("values", &self.values), ("keys", &self.keys)];
         let mut family = encoder.encode_descriptor(
             "vow_database_connections",
             "Connections to the service's databases, by whether something uses them",
             None,
             MetricType::Gauge,
         )?;
-        for (state, count) in [("used", used), ("idle", idle)] {
-            let labels = [("state", state)];
-            let encoder = family.encode_family(&labels)?;
-            ConstGauge::new(count).encode(encoder)?;
+        for (database, pools) in databases {
+            let Connections { used, idle, .. } = pools.connections();
+            for (state, count) in [("used", used), ("idle", idle)] {
+                let labels = [("database", database), ("state", state)];
+                let encoder = family.encode_family(&labels)?;
+                ConstGauge::new(count).encode(encoder)?;
+            }
         }
-        let encoder = encoder.encode_descriptor(
+        let mut family = encoder.encode_descriptor(
             "vow_database_connections_max",
             "Connections that there may be at most",
             None,
             MetricType::Gauge,
         )?;
-        ConstGauge::new(max).encode(encoder)
+        for (database, pools) in databases {
+            let labels = [("database", database)];
+            let encoder = family.encode_family(&labels)?;
+            ConstGauge::new(pools.connections().max).encode(encoder)?;
+        }
+        let mut family = encoder.encode_descriptor(
+            "vow_database_wait_seconds",
+            "Time until a transaction began: waiting for a connection, and its BEGIN",
+            None,
+            MetricType::Histogram,
+        )?;
+        for (database, pools) in databases {
+            let labels = [("database", database)];
+            pools.waits.encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Watched(..)")
     }
 }
 
