@@ -139,6 +139,16 @@ pub async fn remember_all<'a>(
     table::insert_all(transaction, answered, now).await
 }
 
+/// [`remember_all`] where it is not known whether one of them was carried out before: says whether all
+/// are new. If not, roll back and look for them with [`used`].
+pub async fn remember_new<'a>(
+    transaction: &impl ConnectionTrait,
+    answered: impl IntoIterator<Item = (&'a RequestKey, Vec<u8>)>,
+    now: i64,
+) -> Result<bool, DbErr> {
+    table::insert_new(transaction, answered, now).await
+}
+
 /// Forgets the requests carried out before a time in Unix milliseconds.
 pub async fn sweep(connection: &impl ConnectionTrait, before: i64) -> Result<(), DbErr> {
     table::delete_before(connection, before).await

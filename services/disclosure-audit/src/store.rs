@@ -65,6 +65,15 @@ pub const MIGRATIONS: &[Migration] = &[
     chassis::requests::MIGRATION,
 ];
 
+/// Whether the requests of a batch were carried out before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    /// Nobody has looked, and the table of requests will tell.
+    Unlikely,
+    /// Each was looked for.
+    LookedFor,
+}
+
 /// The log and the register.
 pub(crate) struct Store {
     database: Database,
@@ -108,25 +117,50 @@ impl Store {
         keys: &SealingKeys,
         now: i64,
     ) -> Result<Vec<Result<Recorded, Error>>, Error> {
+        // Few requests come again, and to look for each costs as much as to write it down.
+        match self.try_append(batch, keys, now, Repeats::Unlikely).await? {
+            Some(outcomes) => Ok(outcomes),
+            None => {
+                let outcomes = self.try_append(batch, keys, now, Repeats::LookedFor);
+                outcomes.await?.ok_or(Error::LogFault)
+            }
+        }
+    }
+
+    /// `None`, and nothing written, when one of the requests may have been carried out before and
+    /// was not looked for.
+    async fn try_append(
+        &self,
+        batch: &[Candidate],
+        keys: &SealingKeys,
+        now: i64,
+        repeats: Repeats,
+    ) -> Result<Option<Vec<Result<Recorded, Error>>>, Error> {
         let transaction = self.database.begin().await.map_err(failed)?;
         let head = log_head::lock(&transaction).await?;
-        let known = self.known(&transaction, head, batch).await?;
+        let known = self.known(&transaction, head, batch, repeats).await?;
         let sequenced = sequence(batch, known, |sealer| keys.sealable(sealer), now);
+        // What is refused now may have been recorded when it was asked first.
+        if repeats == Repeats::Unlikely && sequenced.outcomes.iter().any(Result::is_err) {
+            return Ok(None);
+        }
         if sequenced.entries.is_empty() {
-            return Ok(sequenced.outcomes);
+            return Ok(Some(sequenced.outcomes));
+        }
+        if !requests::remember(&transaction, &sequenced.requests, now).await? {
+            return Ok(None);
         }
         entries::insert(&transaction, &sequenced.entries, keys).await?;
         tiles::put(&transaction, &sequenced.tiles).await?;
         subjects::put(&transaction, &sequenced.subjects).await?;
         destroyed_keys::insert(&transaction, &sequenced.destructions).await?;
-        requests::remember(&transaction, &sequenced.requests, now).await?;
         for (tenant, change, recorded) in &sequenced.changes {
             apply(&transaction, tenant, change, *recorded).await?;
         }
         log_head::advance(&transaction, Head::of(&sequenced.frontier)).await?;
         transaction.commit().await.map_err(failed)?;
         *self.frontier.lock().unwrap_or_else(PoisonError::into_inner) = sequenced.frontier;
-        Ok(sequenced.outcomes)
+        Ok(Some(sequenced.outcomes))
     }
 
     async fn known(
@@ -134,6 +168,7 @@ impl Store {
         transaction: &impl ConnectionTrait,
         head: Head,
         batch: &[Candidate],
+        repeats: Repeats,
     ) -> Result<Known, Error> {
         let mut named = BTreeSet::new();
         let mut persons = BTreeSet::new();
@@ -142,7 +177,9 @@ impl Store {
         for candidate in batch {
             let tenant = &candidate.tenant;
             persons.extend(candidate.event.about().map(|it| (tenant.clone(), it)));
-            asked.extend(candidate.request.as_ref().map(|it| it.id()));
+            if repeats == Repeats::LookedFor {
+                asked.extend(candidate.request.as_ref().map(|it| it.id()));
+            }
             match &candidate.event {
                 Event::Disclosure(it) => named.extend([(tenant.clone(), it.recipient.id.clone())]),
                 Event::KeyDestroyed(it) => destroyed.extend([candidate.destruction_id(it)]),

@@ -17,6 +17,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use say::say;
 
+/// Statements and messages are built of many small pieces.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Vow keeps the promises of a privacy policy, and proves it.
 ///
 /// Exit codes: 0 all is well; 1 it failed; 2 the command line was wrong; 3 what was checked is not sound.

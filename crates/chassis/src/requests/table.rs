@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*, sea_query::OnConflict};
 
 use super::{RequestId, RequestKey};
 use crate::{
@@ -87,6 +87,29 @@ pub(super) async fn insert_all<'a>(
             .await?;
     }
     Ok(())
+}
+
+/// Writes the rows, except of ids that have one; whether there was no such id.
+pub(super) async fn insert_new<'a>(
+    connection: &impl ConnectionTrait,
+    answered: impl IntoIterator<Item = (&'a RequestKey, Vec<u8>)>,
+    now: i64,
+) -> Result<bool, DbErr> {
+    let rows: Vec<_> = answered
+        .into_iter()
+        .map(|(key, answer)| row(key, answer, now))
+        .collect();
+    let key = [Column::Tenant, Column::Caller, Column::Request];
+    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
+        let keep = OnConflict::columns(key).do_nothing().to_owned();
+        let insert = Entity::insert_many(rows.to_vec()).on_conflict(keep);
+        match insert.exec_without_returning(connection).await {
+            Ok(written) if written == rows.len() as u64 => {}
+            Ok(_) | Err(DbErr::RecordNotInserted) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 fn row(key: &RequestKey, answer: Vec<u8>, now: i64) -> ActiveModel {

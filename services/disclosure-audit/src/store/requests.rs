@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chassis::RequestKey;
-use chassis::requests::{RequestId, remember_all, used};
+use chassis::requests::{RequestId, remember_new, used};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
@@ -23,15 +23,16 @@ pub(super) async fn known(
     Ok(known.collect())
 }
 
+/// Whether all of them are new; if not, nothing may be committed.
 pub(super) async fn remember(
     transaction: &impl ConnectionTrait,
     requests: &[(RequestKey, Recorded)],
     now: i64,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let answered = requests
         .iter()
         .map(|(key, recorded)| (key, encode(*recorded)));
-    remember_all(transaction, answered, now)
+    remember_new(transaction, answered, now)
         .await
         .map_err(failed)
 }
