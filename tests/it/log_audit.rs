@@ -44,6 +44,11 @@ async fn three_roots_agree_until_one_of_them_is_altered() {
         assert_refused(&audit(&suite, database), "a signature does not verify");
         fs::write(&tile, note).expect("it can be written");
 
+        alter(&suite, database, one_bit_of_a_tile(database)).await;
+        assert_refused(
+            &audit(&suite, database),
+            "the database proves nothing: its tile/0/000.p/",
+        );
         let first = "(SELECT entry FROM entries WHERE position = 0)";
         alter(
             &suite,
@@ -59,6 +64,21 @@ async fn three_roots_agree_until_one_of_them_is_altered() {
         assert_refused(&audit(&suite, database), "an entry from 0 on is missing");
         alter(&suite, database, "UPDATE log_head SET size = 1").await;
         assert_refused(&audit(&suite, database), "it lost what was there");
+    }
+}
+
+/// Turns the lowest bit of the first hash that the database keeps of the tree.
+fn one_bit_of_a_tile(database: Database) -> &'static str {
+    match database {
+        Database::Sqlite => {
+            "UPDATE tiles SET hashes = unhex(substr(hex(hashes), 1, 63)
+             || substr('1032547698BADCFE', instr('0123456789ABCDEF', substr(hex(hashes), 64, 1)), 1)
+             || substr(hex(hashes), 65)) WHERE level = 0 AND place = 0"
+        }
+        Database::Postgres => {
+            "UPDATE tiles SET hashes = set_byte(hashes, 31, get_byte(hashes, 31) # 1)
+             WHERE level = 0 AND place = 0"
+        }
     }
 }
 

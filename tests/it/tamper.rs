@@ -4,7 +4,7 @@ mod published;
 mod receipts;
 mod served;
 
-use std::fs;
+use std::{fs, os::unix::fs::symlink};
 
 use published::{Published, numbered, verify};
 
@@ -14,13 +14,16 @@ fn a_whole_log_holds_and_what_that_does_not_prove_is_said() {
     log.verify_log().holds(&[
         "disclosure.example/log1 is whole: its 1000 entries and 5 tiles make the root",
         "not proved: what its entries commit to",
-        "no witness was asked for",
+        "that anybody witnessed it; that nothing newer was signed",
         "nothing is remembered",
     ]);
     let policy = log.path("policy").display().to_string();
     let witnessed = verify(&[&log.log(), "--policy", &policy]);
-    witnessed.holds(&["it signed and witness.example/w1 cosigned"]);
-    assert!(!witnessed.text.contains("no witness"), "{}", witnessed.text);
+    witnessed.holds(&[
+        "it signed and witness.example/w1 cosigned at 2023-11-14T22:13:20Z;",
+        "that nothing newer was signed",
+    ]);
+    assert!(!witnessed.text.contains("anybody"), "{}", witnessed.text);
 
     let words: Vec<_> = (0..700)
         .map(|it| format!("entry-{it}").into_bytes())
@@ -125,6 +128,28 @@ fn an_older_or_another_history_than_the_remembered_one_is_refused() {
     check(&log).is_refused("remembered proves nothing");
     let receipts_only = log.verify(&["receipt.tlog-proof", "--known", &remember]);
     assert_eq!(receipts_only.code, Some(1), "{}", receipts_only.text);
+}
+
+#[test]
+fn what_is_remembered_is_replaced_and_nothing_else_is_touched() {
+    let log = Published::of(300, "a");
+    log.write("kept.new", b"somebody else's");
+    let [kept, link] = ["kept.log", "link"].map(|it| log.path(it));
+    for _ in 0..2 {
+        let check = log.verify(&[&log.log(), "--remember", &kept.display().to_string()]);
+        check.holds(&[]);
+    }
+    assert_eq!(log.read("kept.log"), log.read("log/checkpoint"));
+    assert_eq!(log.read("kept.new"), b"somebody else's");
+    let files = fs::read_dir(log.path("")).expect("it is a folder");
+    let names = files.map(|it| it.expect("it can be listed").file_name());
+    let hidden = names.filter(|it| it.to_string_lossy().starts_with('.'));
+    assert_eq!(hidden.count(), 0);
+
+    // What was remembered is gone from where the link leads, so that nothing can be compared.
+    symlink(log.path("gone"), &link).expect("it can be made");
+    let check = log.verify(&[&log.log(), "--remember", &link.display().to_string()]);
+    assert_eq!(check.code, Some(1), "{}", check.text);
 }
 
 #[test]

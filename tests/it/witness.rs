@@ -3,9 +3,9 @@
 mod log;
 pub mod process;
 
-use std::{env, fs, time::Duration};
+use std::{env, fs, os::unix::fs::symlink, time::Duration};
 
-use ledger::{Checkpoint, Note, NoteSignature, VerifierKey};
+use ledger::{AddCheckpoint, Checkpoint, Note, NoteSignature, VerifierKey};
 
 use log::Log;
 use process::Witness;
@@ -118,6 +118,59 @@ async fn a_witness_refuses_with_the_status_of_the_protocol() {
     );
 }
 
+/// What strangers add to a signed checkpoint must not stop the witness that cosigned it.
+#[tokio::test]
+async fn a_padded_checkpoint_is_cosigned_and_can_be_read_at_the_next_start() {
+    let mut log = Log::new(1);
+    let mut witness = Witness::start("witness.example/w1", &[&log.verifier()]);
+    let paddings: [fn(&mut NoteSignature, u8); 3] = [
+        |line, number| line.key_id = [number; 4],
+        |line, number| {
+            line.name = "witness.example/w1".to_owned();
+            line.key_id = [number; 4];
+        },
+        // The log's own line, over and over.
+        |_, _| {},
+    ];
+    for pad in paddings {
+        let size = log.checkpoint().size;
+        log = log.grown(5, 0);
+        let mut padded = log.request(size);
+        let own = padded.checkpoint.signatures()[0].clone();
+        for number in 1..64 {
+            let mut line = own.clone();
+            pad(&mut line, number);
+            padded.checkpoint.add(line);
+        }
+        let (status, line) = witness.add(&padded).await.expect("it answers");
+        assert_eq!(status, 200, "{line}");
+        witness.kill();
+        witness.restart();
+        let newest = witness.newest(&log.verifier()).await.expect("it has one");
+        assert_eq!(cosigned(&newest, &witness.key), log.checkpoint());
+        let lines = Note::parse(&newest).expect("it is a note");
+        assert_eq!(lines.signatures().len(), 2, "{newest}");
+    }
+}
+
+#[tokio::test]
+async fn a_witness_cosigns_all_that_the_log_signed() {
+    let log = Log::new(1).grown(5, 0);
+    let mut witness = Witness::start("witness.example/w1", &[&log.verifier()]);
+    let body = log.checkpoint().body() + "extension\n";
+    let request = AddCheckpoint {
+        checkpoint: Note::sign(body.clone(), &log.key()).expect("it is a text"),
+        ..log.request(0)
+    };
+    let (status, line) = witness.add(&request).await.expect("it answers");
+    assert_eq!(status, 200, "{line}");
+    witness.kill();
+    witness.restart();
+    let newest = witness.newest(&log.verifier()).await.expect("it has one");
+    assert_eq!(cosigned(&newest, &witness.key), log.checkpoint());
+    assert!(newest.starts_with(&body), "{newest}");
+}
+
 /// Each round several versions of the log, every one with a good proof from the last, race for the
 /// witness, which is killed while it decides. What it acknowledged it must still know afterwards.
 #[tokio::test]
@@ -212,6 +265,11 @@ async fn a_witness_starts_only_on_a_sound_folder_of_its_own() {
             "{complaint}"
         );
     }
+    fs::remove_file(&newest).expect("it is there");
+    symlink("nowhere", &newest).expect("it can be made");
+    let complaint = witness.run_another();
+    assert!(complaint.contains("log1.example"), "{complaint}");
+    fs::remove_file(&newest).expect("it is there");
     fs::write(&newest, sound).expect("it can be written");
     witness.restart();
     assert!(witness.newest(&log.verifier()).await.is_some());

@@ -29,7 +29,8 @@ impl Checkpoint {
 
     /// Reads a signed text.
     ///
-    /// Extension lines are refused: this log writes none, and not every cosignature covers them.
+    /// The extension lines that may follow are passed over: they mean nothing here, and this log
+    /// writes none.
     ///
     /// # Errors
     /// [`LedgerError::CheckpointMalformed`].
@@ -41,8 +42,13 @@ impl Checkpoint {
             let root = parse_hash(lines.next()?)?;
             Some(Self { origin, size, root })
         };
+        let is_line = |it: &str| it.len() > 1 && it.ends_with('\n');
+        let is_spelled_so = |parsed: &Self| {
+            let extensions = body.strip_prefix(&parsed.body());
+            extensions.is_some_and(|it| it.split_inclusive('\n').all(is_line))
+        };
         parts()
-            .filter(|parsed| parsed.body() == body)
+            .filter(is_spelled_so)
             .ok_or(LedgerError::CheckpointMalformed)
     }
 
@@ -135,8 +141,10 @@ pub(crate) mod tests {
             body.replace("GqaN", ""),
             body.replace('=', ""),
             body.trim_end().to_owned(),
-            format!("{body}extension\n"),
+            format!("{body}extension"),
             format!("{body}\n"),
+            format!("{body}extension\n\n"),
+            format!("{body}\nextension\n"),
         ];
         for text in refused {
             assert_eq!(
@@ -144,6 +152,20 @@ pub(crate) mod tests {
                 Err(LedgerError::CheckpointMalformed),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn extension_lines_are_signed_and_mean_nothing() {
+        for extensions in ["extension\n", "one\n2\n — three\n"] {
+            let body = checkpoint().body() + extensions;
+            assert_eq!(Checkpoint::parse(&body), Ok(checkpoint()));
+            let note = Note::sign(body, &log_key()).unwrap().to_string();
+            let read = Note::parse(&note).unwrap();
+            assert_eq!(Checkpoint::open(&read, &log()), Ok(checkpoint()));
+            let altered = Note::parse(&note.replacen(extensions, "other\n", 1)).unwrap();
+            let opened = Checkpoint::open(&altered, &log());
+            assert_eq!(opened, Err(LedgerError::SignatureInvalid));
         }
     }
 

@@ -1,10 +1,11 @@
-//! A lawful gap: why an entry cannot be opened any more, proved by the log itself.
+//! A gap: the log's own record that the key of an entry was destroyed, in the place of its opening.
 //!
 //! A person's entries are sealed under one key. When it is destroyed, an entry of its own says so,
 //! which outlives the person: it counts the entries that nobody can open any more, and commits to
 //! them by the RFC 6962 root over their leaf hashes, in their order. A gap leads from one of them to
 //! that root, and from the entry of the destruction to the checkpoint that covers both. So no other
-//! entry can be called forgotten.
+//! entry can be called forgotten. What the log recorded is all that it proves: not that the key is
+//! gone, nor that it might be destroyed.
 //!
 //! ```text
 //! u64              place of the entry among those that were sealed under the key, from 0

@@ -12,6 +12,9 @@ use crate::NoteSignature;
 use crate::cosignature;
 
 const NAME_BYTES_MAX: usize = 255;
+/// The first byte of a key that cosigns with ML-DSA-44, and the length of what follows.
+const ML_DSA: u8 = 0x06;
+const ML_DSA_BYTES: usize = 1312;
 
 /// What a signature says; part of the key's id, so that one is never taken for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,17 +123,11 @@ pub struct VerifierKey {
 
 impl VerifierKey {
     fn new(name: &str, signature_type: SignatureType, public: [u8; 32]) -> Self {
-        let digest = Sha256::new()
-            .chain_update(name)
-            .chain_update([b'\n', signature_type as u8])
-            .chain_update(public)
-            .finalize();
-        let id = [digest[0], digest[1], digest[2], digest[3]];
         Self {
             name: name.to_owned(),
             signature_type,
             public,
-            id,
+            id: key_id(name, &typed(signature_type, &public)),
         }
     }
 
@@ -140,14 +137,7 @@ impl VerifierKey {
     /// [`LedgerError::KeyNameMalformed`], [`LedgerError::SignatureTypeUnknown`], or
     /// [`LedgerError::KeyMalformed`] also when the stated id is not the key's.
     pub fn parse(line: &str) -> Result<Self, LedgerError> {
-        // Base64 has plus signs of its own, a name has none.
-        let mut parts = line.splitn(3, '+');
-        let mut part = || parts.next().ok_or(LedgerError::KeyMalformed);
-        let (name, _, key) = (part()?, part()?, part()?);
-        check_name(name)?;
-        let key = BASE64_STANDARD
-            .decode(key)
-            .map_err(|_| LedgerError::KeyMalformed)?;
+        let (name, key) = split_line(line)?;
         let (signature_type, public) = key.split_first().ok_or(LedgerError::KeyMalformed)?;
         let signature_type = match signature_type {
             0x01 => SignatureType::Ed25519,
@@ -208,15 +198,49 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[self.signature_type as u8], self.public.as_slice()].concat();
-        let id = u32::from_be_bytes(self.id);
-        write!(
-            formatter,
-            "{}+{id:08x}+{}",
-            self.name,
-            BASE64_STANDARD.encode(key)
-        )
+        let key = typed(self.signature_type, &self.public);
+        formatter.write_str(&join_line(&self.name, self.id, &key))
     }
+}
+
+/// The public key of a verifier key line whose cosignatures nobody here can check, as they are of
+/// ML-DSA-44.
+pub(crate) fn ml_dsa_key(line: &str) -> Option<Vec<u8>> {
+    let (name, key) = split_line(line).ok()?;
+    let public = key.strip_prefix(&[ML_DSA])?;
+    let spelled = join_line(name, key_id(name, &key), &key);
+    (public.len() == ML_DSA_BYTES && spelled == line).then(|| public.to_vec())
+}
+
+/// The name and the key, which begins with its type, of a verifier key line.
+fn split_line(line: &str) -> Result<(&str, Vec<u8>), LedgerError> {
+    // Base64 has plus signs of its own, a name has none.
+    let mut parts = line.splitn(3, '+');
+    let mut part = || parts.next().ok_or(LedgerError::KeyMalformed);
+    let (name, _, key) = (part()?, part()?, part()?);
+    check_name(name)?;
+    let key = BASE64_STANDARD
+        .decode(key)
+        .map_err(|_| LedgerError::KeyMalformed)?;
+    Ok((name, key))
+}
+
+fn join_line(name: &str, id: [u8; 4], key: &[u8]) -> String {
+    let id = u32::from_be_bytes(id);
+    format!("{name}+{id:08x}+{}", BASE64_STANDARD.encode(key))
+}
+
+fn typed(signature_type: SignatureType, public: &[u8; 32]) -> Vec<u8> {
+    [&[signature_type as u8], public.as_slice()].concat()
+}
+
+fn key_id(name: &str, key: &[u8]) -> [u8; 4] {
+    let digest = Sha256::new()
+        .chain_update(name)
+        .chain_update(b"\n")
+        .chain_update(key)
+        .finalize();
+    [digest[0], digest[1], digest[2], digest[3]]
 }
 
 /// A name stands between spaces in a signature line and before a plus in a verifier key line.
@@ -239,6 +263,12 @@ pub(crate) mod tests {
 
     pub(crate) fn log_key() -> NoteKey {
         NoteKey::from_seed("disclosure.example/log1", &[1; 32]).unwrap()
+    }
+
+    /// The verifier key line of an ML-DSA-44 key with these bytes.
+    pub(crate) fn ml_dsa_line(name: &str, byte: u8, length: usize) -> String {
+        let key = [&[ML_DSA], vec![byte; length].as_slice()].concat();
+        join_line(name, key_id(name, &key), &key)
     }
 
     pub(crate) fn witness_key() -> NoteKey {
@@ -285,6 +315,24 @@ pub(crate) mod tests {
             VerifierKey::parse(&upper_case),
             Err(LedgerError::KeyMalformed)
         );
+    }
+
+    #[test]
+    fn a_key_of_ml_dsa_is_known_for_what_it_is() {
+        let line = ml_dsa_line("witness.example/w1", 7, ML_DSA_BYTES);
+        assert_eq!(ml_dsa_key(&line), Some(vec![7; ML_DSA_BYTES]));
+        assert_eq!(
+            VerifierKey::parse(&line),
+            Err(LedgerError::SignatureTypeUnknown)
+        );
+        for other in [
+            ml_dsa_line("witness.example/w1", 7, ML_DSA_BYTES - 1),
+            ml_dsa_line("witness.example/w1", 7, ML_DSA_BYTES + 1),
+            line.replacen("w1", "w2", 1),
+            WITNESS.to_owned(),
+        ] {
+            assert_eq!(ml_dsa_key(&other), None, "{other:.60}");
+        }
     }
 
     #[test]

@@ -95,6 +95,20 @@ impl Note {
         self.signatures.push(signature);
     }
 
+    /// The note with one signature by each of these keys that signed it, and without all that
+    /// strangers added.
+    ///
+    /// # Errors
+    /// Those of [`Note::verify`].
+    pub fn signed_by(&self, known: &[VerifierKey]) -> Result<Self, LedgerError> {
+        self.verify(known)?;
+        let first = |key: &VerifierKey| self.signatures.iter().find(|it| key.made(it)).cloned();
+        Ok(Self {
+            text: self.text.clone(),
+            signatures: known.iter().filter_map(first).collect(),
+        })
+    }
+
     /// Verifies the signatures of the keys we know and ignores all others.
     ///
     /// # Errors
@@ -246,6 +260,30 @@ mod tests {
         signed.add(altered);
         let refused = signed.verify(&[verifier(&log_key())]).unwrap_err();
         assert_eq!(refused, LedgerError::SignatureInvalid);
+    }
+
+    #[test]
+    fn what_strangers_added_and_what_is_repeated_is_left_out() {
+        let mut padded = note();
+        let own = padded.signatures()[0].clone();
+        while padded.signatures().len() < SIGNATURES_MAX - 1 {
+            padded.add(own.clone());
+            padded.add(NoteSignature {
+                key_id: [7; 4],
+                ..own.clone()
+            });
+        }
+        let known = [verifier(&witness_key()), verifier(&log_key())];
+        assert_eq!(padded.signed_by(&known), Ok(note()));
+        assert_eq!(
+            padded.signed_by(&known[..1]),
+            Err(LedgerError::SignatureMissing)
+        );
+        padded.add(NoteSignature {
+            signature: vec![0; 64],
+            ..own
+        });
+        assert_eq!(padded.signed_by(&known), Err(LedgerError::SignatureInvalid));
     }
 
     #[test]

@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lawful_gap_is_proved_by_its_own_destruction_and_no_other() {
+    fn a_gap_is_proved_by_its_own_destruction_and_no_other() {
         let forgotten = Log::new();
         let file = gap(&forgotten, 1).to_string();
         let read = ProofFile::parse(&file).unwrap();

@@ -14,6 +14,8 @@ use crate::{Hash, LedgerError};
 pub struct ChainLink {
     /// Which of the person's entries it is, from 1.
     pub sequence: u64,
+    /// The entry's place in the log, from zero.
+    pub index: u64,
     /// The commitment of the person's entry before it; `None` for the first.
     pub previous: Option<Hash>,
     /// The commitment of the entry itself.
@@ -26,7 +28,7 @@ pub struct ChainLink {
 ///
 /// # Errors
 /// [`LedgerError::ChainBroken`] for two different entries with one number, and for an entry that
-/// does not follow the one before it.
+/// does not follow the one before it, in the chain or in the log.
 pub fn missing_links(links: &[ChainLink]) -> Result<Vec<RangeInclusive<u64>>, LedgerError> {
     let mut in_order: BTreeMap<u64, &ChainLink> = BTreeMap::new();
     for link in links {
@@ -44,14 +46,23 @@ pub fn missing_links(links: &[ChainLink]) -> Result<Vec<RangeInclusive<u64>>, Le
         let expected = before.map_or(1, |it| it.sequence + 1);
         if expected < link.sequence {
             missing.push(expected..=link.sequence - 1);
-        } else if let Some(before) = before
-            && link.previous != Some(before.commitment)
+        }
+        if let Some(before) = before
+            && !follows(link, before)
         {
             return Err(LedgerError::ChainBroken(before.sequence, link.sequence));
         }
         before = Some(link);
     }
     Ok(missing)
+}
+
+/// Whether an entry can stand after another one with a smaller number: in the log there is room
+/// for those between them, and if there are none it names the other.
+fn follows(link: &ChainLink, before: &ChainLink) -> bool {
+    let numbers = link.sequence - before.sequence;
+    let places = link.index.saturating_sub(before.index);
+    places >= numbers && (numbers > 1 || link.previous == Some(before.commitment))
 }
 
 #[cfg(test)]
@@ -62,6 +73,7 @@ mod tests {
     fn link(sequence: u64) -> ChainLink {
         ChainLink {
             sequence,
+            index: sequence * 2,
             previous: (sequence > 1).then(|| [sequence as u8 - 1; 32]),
             commitment: [sequence as u8; 32],
         }
@@ -102,12 +114,21 @@ mod tests {
             sequence: 0,
             ..link(1)
         };
-        let cases: [(&[ChainLink], (u64, u64)); 5] = [
+        let at = |sequence, index| ChainLink {
+            index,
+            ..link(sequence)
+        };
+        let cases: [(&[ChainLink], (u64, u64)); 9] = [
             (&[link(1), forked, link(3)], (2, 3)),
             (&[link(2), forked], (2, 2)),
             (&[not_first], (1, 1)),
             (&[without_previous], (2, 2)),
             (&[zeroth], (0, 0)),
+            // Before, in the place of, and with too little room after the one before.
+            (&[at(1, 9), at(2, 8)], (1, 2)),
+            (&[at(1, 9), at(2, 9)], (1, 2)),
+            (&[at(1, 9), at(4, 11)], (1, 4)),
+            (&[at(2, 9), at(2, 10)], (2, 2)),
         ];
         for (links, (one, other)) in cases {
             let broken = Err(LedgerError::ChainBroken(one, other));
@@ -119,8 +140,14 @@ mod tests {
     fn the_largest_number_overflows_nothing() {
         let last = ChainLink {
             sequence: u64::MAX,
+            index: u64::MAX,
             ..link(5)
         };
+        let not_so_far = ChainLink { index: 5, ..last };
         assert_eq!(missing_links(&[last]), Ok(vec![1..=u64::MAX - 1]));
+        assert_eq!(
+            missing_links(&[link(1), not_so_far]),
+            Err(LedgerError::ChainBroken(1, u64::MAX))
+        );
     }
 }

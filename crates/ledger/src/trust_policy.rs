@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Names are defined before they are used and stand in at most one group, and no two logs and no
-//! two witnesses share a key, so that nobody counts twice.
+//! two witnesses share a key, so that nobody counts twice. A witness with an ML-DSA-44 key may be
+//! named; its cosignatures cannot be checked here, and count for nothing.
 
 mod reader;
 
@@ -59,6 +60,8 @@ pub struct Cosigned<'a> {
 enum Component {
     /// A place in `witnesses`.
     Witness(usize),
+    /// A witness whose cosignatures nobody here can check, so that they never count.
+    Unchecked,
     /// Enough of these places in `components`.
     Group {
         threshold: usize,
@@ -86,7 +89,7 @@ impl TrustPolicy {
         &self.logs
     }
 
-    /// The witnesses, in the order of their lines.
+    /// The witnesses whose cosignatures can be checked, in the order of their lines.
     pub fn witnesses(&self) -> &[TrustedParty] {
         &self.witnesses
     }
@@ -165,6 +168,7 @@ impl TrustPolicy {
         for component in &self.components {
             holds.push(match component {
                 Component::Witness(place) => cosigned(&self.witnesses[*place]),
+                Component::Unchecked => false,
                 Component::Group { threshold, members } => {
                     members.iter().filter(|it| holds[**it]).count() >= *threshold
                 }
@@ -178,7 +182,7 @@ impl TrustPolicy {
 mod tests {
     use super::*;
     use crate::checkpoint::tests::{checkpoint, log};
-    use crate::key::tests::log_key;
+    use crate::key::tests::{log_key, ml_dsa_line};
     use crate::{NoteKey, NoteSignature, SignatureType, cosign};
 
     const TIME: u64 = 1_700_000_000;
@@ -249,6 +253,24 @@ mod tests {
             for witnesses in too_few {
                 assert!(!is_trusted(&policy, witnesses), "{rules} {witnesses:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_witness_that_cannot_be_checked_may_be_named_and_never_counts() {
+        let line = format!(
+            "witness later {} https://l.example/\n",
+            ml_dsa_line("later", 7, 1312)
+        );
+        for (rules, enough) in [
+            ("group x any w0 later\nquorum x\n", true),
+            ("group x all w0 later\nquorum x\n", false),
+            ("group x 2 w0 w1 later\nquorum x\n", false),
+            ("quorum later\n", false),
+        ] {
+            let policy = policy(&(line.clone() + rules));
+            assert_eq!(policy.witnesses().len(), 6);
+            assert_eq!(is_trusted(&policy, &[0]), enough, "{rules}");
         }
     }
 

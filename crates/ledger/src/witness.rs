@@ -214,6 +214,11 @@ mod tests {
             let last = (old > 0).then_some(&last);
             assert_eq!(judge(&request(old, new), &logs(), last), Ok(of_size(new)));
         }
+        // All that the log signed is cosigned, whatever else it says.
+        let mut extended = request(5, 8);
+        extended.checkpoint = Note::sign(of_size(8).body() + "more\n", &log_key()).unwrap();
+        let judged = judge(&extended, &logs(), Some(&of_size(5)));
+        assert_eq!(judged, Ok(of_size(8)));
         // An empty tree is a tree, and what follows it needs no proof.
         let mut empty = request(5, 5);
         empty.old_size = 0;
@@ -244,7 +249,7 @@ mod tests {
             ..of_size(8)
         };
         let other_key = NoteKey::from_seed(log_key().name(), &[3; 32]).unwrap();
-        let with_extension = Note::sign(of_size(8).body() + "more\n", &log_key()).unwrap();
+        let with_empty_line = Note::sign(of_size(8).body() + "\nmore\n", &log_key()).unwrap();
         let shorter = |it: AddCheckpoint| AddCheckpoint {
             proof: it.proof[1..].to_vec(),
             ..it
@@ -262,7 +267,7 @@ mod tests {
         for (request, refusal, status) in [
             (
                 AddCheckpoint {
-                    checkpoint: with_extension,
+                    checkpoint: with_empty_line,
                     ..request(5, 8)
                 },
                 Refusal::Malformed,

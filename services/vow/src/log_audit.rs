@@ -6,7 +6,8 @@ use anyhow::Context;
 use chassis::DatabaseUrl;
 use disclosure_audit::StoredLog;
 use ledger::{
-    BundleId, Checkpoint, Frontier, Hash, Note, TILE_WIDTH, TilePath, leaf_hash, parse_bundle,
+    BundleId, Checkpoint, Frontier, Hash, Note, TILE_WIDTH, Tile, TileId, TilePath, leaf_hash,
+    parse_bundle,
 };
 use tokio::runtime::Runtime;
 
@@ -34,7 +35,8 @@ enum Command {
 /// Compares the log in the database, the log that is published, and what was signed.
 ///
 /// Rebuilds the root from every entry in the database, and from every entry and tile that is published, and
-/// compares both with the newest checkpoint that the log signed. On PostgreSQL the service may run meanwhile;
+/// compares both with the newest checkpoint that the log signed; and the database's own tiles, from which its
+/// proofs are made, with its entries. On PostgreSQL the service may run meanwhile;
 /// an SQLite file has one owner, so stop the service first. Nothing is written.
 /// Exits 0 when the three agree and 3 when they do not.
 #[derive(clap::Args, Debug)]
@@ -87,8 +89,8 @@ async fn audit(args: AuditArgs) -> anyhow::Result<String> {
         root: head.1,
     };
 
-    let [at_published, at_signed, at_head] =
-        rebuilt(&stored, [published.size, signed.size, head.size]).await?;
+    let rebuilt = Rebuilt::of(&stored, [published.size, signed.size, head.size]).await?;
+    let [at_published, at_signed, at_head] = rebuilt.trees;
     let edge = edge_root(&tiles, published.size).await?;
     walk(&tiles, edge.size, edge.root, |_, _| {}).await?;
 
@@ -114,6 +116,11 @@ async fn audit(args: AuditArgs) -> anyhow::Result<String> {
             return Err(Unsound::error("the log", why));
         }
     }
+    if let Some(id) = rebuilt.wrong_tile {
+        let tile = TilePath::Hashes(id);
+        let why = format!("its {tile} is not the one that its entries make");
+        return Err(Unsound::error("the database", why));
+    }
     Ok(agreement(&published, &signed, &head))
 }
 
@@ -123,43 +130,71 @@ fn opened(note: &str, trust: &Trust, name: &str) -> anyhow::Result<Tree> {
     Ok(Tree { size, root })
 }
 
-/// What the entries in the database make, at each of these sizes, in ascending order.
-async fn rebuilt(stored: &StoredLog, sizes: [u64; 3]) -> anyhow::Result<[Tree; 3]> {
-    if !sizes.is_sorted() {
-        let [published, signed, held] = sizes;
-        let why = format!(
-            "{published} entries are published, {signed} are signed in the database and {held} are in it: \
-             it lost what was there"
-        );
-        return Err(Unsound::error("the database", why));
-    }
-    let mut frontier = Frontier::new();
-    let mut trees = Vec::new();
-    for size in sizes {
-        while frontier.size() < size {
-            let (from, until) = (frontier.size(), size.min(frontier.size() + PAGE));
-            let entries = stored.entries(from, until).await?;
-            let missing = || {
-                Unsound::error(
-                    "the database",
-                    format!("an entry from {from} on is missing"),
-                )
-            };
-            let leaves: Vec<_> = entries
-                .ok_or_else(missing)?
-                .iter()
-                .map(|it| leaf_hash(it))
-                .collect();
-            frontier.append(&leaves);
+/// What the entries in the database make.
+struct Rebuilt {
+    /// At each of the sizes that were asked for.
+    trees: [Tree; 3],
+    /// The first tile that the database holds otherwise.
+    wrong_tile: Option<TileId>,
+}
+
+impl Rebuilt {
+    /// Rebuilds the trees of these sizes, which must ascend.
+    async fn of(stored: &StoredLog, sizes: [u64; 3]) -> anyhow::Result<Self> {
+        if !sizes.is_sorted() {
+            let [published, signed, held] = sizes;
+            let why = format!(
+                "{published} entries are published, {signed} are signed in the database and {held} are in \
+                 it: it lost what was there"
+            );
+            return Err(Unsound::error("the database", why));
         }
-        trees.push(Tree {
-            size,
-            root: frontier.root(),
-        });
+        let mut frontier = Frontier::new();
+        let mut wrong_tile = None;
+        let mut trees = Vec::new();
+        for size in sizes {
+            while frontier.size() < size {
+                let until = size.min(frontier.size() + PAGE);
+                let leaves = leaves(stored, frontier.size(), until).await?;
+                let tiles = frontier.append(&leaves);
+                if wrong_tile.is_none() {
+                    wrong_tile = first_wrong(stored, &tiles).await?;
+                }
+            }
+            trees.push(Tree {
+                size,
+                root: frontier.root(),
+            });
+        }
+        let trees = trees
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("a tree a size"));
+        Ok(Self { trees, wrong_tile })
     }
-    Ok(trees
-        .try_into()
-        .unwrap_or_else(|_| unreachable!("a tree a size")))
+}
+
+async fn leaves(stored: &StoredLog, from: u64, until: u64) -> anyhow::Result<Vec<Hash>> {
+    let entries = stored.entries(from, until).await?;
+    let missing = || {
+        let why = format!("an entry from {from} on is missing");
+        Unsound::error("the database", why)
+    };
+    let entries = entries.ok_or_else(missing)?;
+    Ok(entries.iter().map(|it| leaf_hash(it)).collect())
+}
+
+/// The first of these tiles that the database does not hold, or holds otherwise. A service that runs may
+/// have added to those at the right edge meanwhile.
+async fn first_wrong(stored: &StoredLog, tiles: &[Tile]) -> anyhow::Result<Option<TileId>> {
+    let ids: Vec<_> = tiles.iter().map(|it| it.id).collect();
+    let held = stored.tiles(&ids).await?;
+    let is_wrong = |(tile, held): &(&Tile, &Option<Vec<u8>>)| match held {
+        Some(held) if tile.id.width == TILE_WIDTH => *held != tile.hashes,
+        Some(held) => !held.starts_with(&tile.hashes),
+        None => true,
+    };
+    let wrong = tiles.iter().zip(&held).find(is_wrong);
+    Ok(wrong.map(|(tile, _)| tile.id))
 }
 
 /// The root that the tiles at the right edge make, whatever was signed.

@@ -64,7 +64,7 @@ pub fn bundle(bytes: &[u8]) {
 pub fn checkpoint(bytes: &[u8]) {
     text(bytes, |body| {
         if let Ok(checkpoint) = Checkpoint::parse(body) {
-            assert_eq!(checkpoint.body(), body);
+            assert!(body.starts_with(&checkpoint.body()));
         }
     });
 }
@@ -79,7 +79,7 @@ pub fn entry(bytes: &[u8]) {
     }
 }
 
-/// A lawful gap, and the destruction in a payload.
+/// A gap, and the destruction in a payload.
 pub fn gap(bytes: &[u8]) {
     if let Ok(gap) = Gap::parse(bytes) {
         assert_eq!(gap.to_bytes(), bytes);

@@ -7,8 +7,8 @@ use std::{
 };
 
 use ledger::{
-    BundleId, Checkpoint, Contents, Entry, Frontier, LogPaths, NoteKey, Opening, ProofFile,
-    SignatureType, Tile, TilePath, cosign, leaf_hash, prove_inclusion, write_bundle,
+    BundleId, Checkpoint, Contents, Entry, Frontier, Gap, Hash, LogPaths, NoteKey, Opening,
+    ProofFile, SignatureType, Tile, TilePath, cosign, leaf_hash, prove_inclusion, write_bundle,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -91,20 +91,50 @@ impl Published {
 
     /// Writes the receipt of the entry at a place, beside the log.
     pub fn receipt(&self, index: u64, opening: &Opening) -> String {
+        let name = format!("{index}-of-{}.tlog-proof", self.frontier.size());
+        self.proof_file(&name, index, Contents::Opening(opening.clone()))
+    }
+
+    /// Writes the receipt of the entry at a place whose key was destroyed, as the newest entry
+    /// records of all entries before it.
+    pub fn gap(&self, index: u64, destruction: &Opening) -> String {
+        let last = self.frontier.size() - 1;
+        let entries = &self.entries[..last as usize];
+        let leaves: Vec<_> = entries.iter().map(|it| leaf_hash(it)).collect();
+        let gap = Gap {
+            place: index,
+            path: Gap::path(&leaves, index).expect("it is there"),
+            destruction: self.entry(last),
+            index: last,
+            proof: self.proof(last),
+            opening: destruction.clone(),
+        };
+        let name = format!("{index}-gone.tlog-proof");
+        self.proof_file(&name, index, Contents::Gap(gap))
+    }
+
+    fn proof_file(&self, name: &str, index: u64, contents: Contents) -> String {
+        let file = ProofFile {
+            entry: self.entry(index),
+            contents,
+            index,
+            proof: self.proof(index),
+            checkpoint: ledger::Note::parse(&self.checkpoint()).expect("we signed it"),
+        };
+        self.write(name, file.to_string().as_bytes());
+        self.path(name).display().to_string()
+    }
+
+    fn entry(&self, index: u64) -> Entry {
+        Entry::parse(&self.entries[index as usize]).expect("it is one of ours")
+    }
+
+    fn proof(&self, index: u64) -> Vec<Hash> {
         let read = |id: ledger::TileId| {
             let mut tiles = self.tiles.iter();
             Some(tiles.find(|it| it.id == id)?.hashes.clone())
         };
-        let file = ProofFile {
-            entry: Entry::parse(&self.entries[index as usize]).expect("it is one of ours"),
-            contents: Contents::Opening(opening.clone()),
-            index,
-            proof: prove_inclusion(index, self.frontier.size(), read).expect("it is there"),
-            checkpoint: ledger::Note::parse(&self.checkpoint()).expect("we signed it"),
-        };
-        let name = format!("{index}-of-{}.tlog-proof", self.frontier.size());
-        self.write(&name, file.to_string().as_bytes());
-        self.path(&name).display().to_string()
+        prove_inclusion(index, self.frontier.size(), read).expect("it is there")
     }
 
     fn bytes(&self, path: TilePath) -> Vec<u8> {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem::take;
 
 use super::{Component, TrustPolicy, TrustedParty};
+use crate::key::ml_dsa_key;
 use crate::{LedgerError, SignatureType, VerifierKey};
 
 const POLICY_BYTES_MAX: usize = 256 * 1024;
@@ -37,7 +38,7 @@ pub enum PolicyFault {
     /// Not a verifier key.
     #[error(transparent)]
     Key(LedgerError),
-    /// A key of another type: a log signs with type 1, a witness cosigns with type 4.
+    /// A key of another type: a log signs with type 1, a witness cosigns with type 4 or 6.
     #[error("the key is not of the type that this line needs")]
     KeyType,
     /// Another log or another witness has the same public key.
@@ -68,6 +69,8 @@ pub enum PolicyFault {
 pub(super) struct Reader<'a> {
     logs: Vec<TrustedParty>,
     witnesses: Vec<TrustedParty>,
+    /// The public keys of those whose cosignatures cannot be checked.
+    unchecked: HashSet<Vec<u8>>,
     components: Vec<Component>,
     names: HashMap<&'a [u8], usize>,
     grouped: HashSet<usize>,
@@ -116,9 +119,8 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             [b"witness", name, key, url @ ..] => {
-                let witness = party(key, url, SignatureType::Cosignature, &self.witnesses)?;
-                self.witnesses.push(witness);
-                self.define(name, Component::Witness(self.witnesses.len() - 1))
+                let witness = self.witness(key, url)?;
+                self.define(name, witness)
             }
             [b"group", name, threshold, members @ ..] => {
                 let group = self.group(threshold, members)?;
@@ -127,6 +129,19 @@ impl<'a> Reader<'a> {
             [b"quorum", name] => self.set_quorum(name),
             _ => Err(PolicyFault::Malformed),
         }
+    }
+
+    fn witness(&mut self, key: &[u8], url: &[&[u8]]) -> Result<Component, PolicyFault> {
+        if let Some(public) = str::from_utf8(key).ok().and_then(ml_dsa_key) {
+            read_url(url)?;
+            let is_new = self.unchecked.insert(public);
+            return is_new
+                .then_some(Component::Unchecked)
+                .ok_or(PolicyFault::KeyRepeated);
+        }
+        let witness = party(key, url, SignatureType::Cosignature, &self.witnesses)?;
+        self.witnesses.push(witness);
+        Ok(Component::Witness(self.witnesses.len() - 1))
     }
 
     fn define(&mut self, name: &'a [u8], component: Component) -> Result<(), PolicyFault> {
@@ -188,16 +203,19 @@ fn party(
     if earlier.iter().any(|it| it.key.has_same_public_key(&key)) {
         return Err(PolicyFault::KeyRepeated);
     }
-    let url = match url {
-        [] => None,
-        [url] => Some(
-            str::from_utf8(url)
-                .map_err(|_| PolicyFault::Url)?
-                .to_owned(),
-        ),
-        _ => return Err(PolicyFault::Malformed),
-    };
+    let url = read_url(url)?;
     Ok(TrustedParty { key, url })
+}
+
+fn read_url(words: &[&[u8]]) -> Result<Option<String>, PolicyFault> {
+    match words {
+        [] => Ok(None),
+        [url] => match str::from_utf8(url) {
+            Ok(url) => Ok(Some(url.to_owned())),
+            Err(_) => Err(PolicyFault::Url),
+        },
+        _ => Err(PolicyFault::Malformed),
+    }
 }
 
 /// A decimal number in its one spelling.
@@ -210,7 +228,7 @@ fn number(digits: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::tests::{log_key, witness_key};
+    use crate::key::tests::{log_key, ml_dsa_line, witness_key};
     use crate::{NoteKey, SignatureType};
 
     fn log() -> VerifierKey {
@@ -261,6 +279,7 @@ mod tests {
         let plain = witness_key().verifier(SignatureType::Ed25519);
         let same_key = NoteKey::from_seed("other", &[100; 32]).unwrap();
         let same_key = same_key.verifier(SignatureType::Cosignature);
+        let ml_dsa = |name: &str| format!("witness {name} {}\n", ml_dsa_line(name, 7, 1312));
         for (policy, expected) in [
             (String::new(), (1, PolicyFault::Quorum)),
             (two.clone(), (3, PolicyFault::Quorum)),
@@ -290,6 +309,12 @@ mod tests {
                 two.clone() + &format!("witness c {same_key}\n"),
                 (3, PolicyFault::KeyRepeated),
             ),
+            (ml_dsa("c") + &ml_dsa("d"), (2, PolicyFault::KeyRepeated)),
+            (
+                ml_dsa("c").replacen('\n', " u u\n", 1),
+                (1, PolicyFault::Malformed),
+            ),
+            (two.clone() + &ml_dsa("a"), (3, PolicyFault::NameTaken)),
             (two.clone() + &w("a", 2), (3, PolicyFault::NameTaken)),
             (w("none", 0), (1, PolicyFault::NameTaken)),
             (two.clone() + "group a any b\n", (3, PolicyFault::NameTaken)),

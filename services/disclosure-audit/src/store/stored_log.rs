@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use chassis::{Database, DatabaseUrl};
-use ledger::Hash;
+use ledger::{Hash, TileId};
 
-use super::{checkpoints, entries, log_head};
+use super::{checkpoints, entries, log_head, tiles};
 use crate::error::Error;
 
 /// A log in its database. It is only read, beside a running service on PostgreSQL, and after it has
@@ -50,5 +50,16 @@ impl StoredLog {
             Err(Error::LogCorrupt) => Ok(None),
             Err(error) => Err(error).context("reading the entries"),
         }
+    }
+
+    /// The tiles at these places that the log computes its proofs from, as wide as they are by now;
+    /// `None` for one that is missing.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn tiles(&self, ids: &[TileId]) -> anyhow::Result<Vec<Option<Vec<u8>>>> {
+        let stored = tiles::read(self.0.read(), ids).await;
+        let stored = stored.context("reading the tiles")?;
+        Ok(ids.iter().map(|it| stored.hashes(*it)).collect())
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use ledger::{Checkpoint, Note};
+use uuid::Uuid;
 
 use super::{Trust, Unsound};
 
@@ -16,9 +17,22 @@ pub fn read(
     [known, remember]: [Option<&Path>; 2],
     trust: &Trust,
 ) -> anyhow::Result<Vec<Checkpoint>> {
-    let remembered = remember.filter(|it| it.exists());
-    let files = known.into_iter().chain(remembered);
-    files.map(|it| checkpoint(it, trust)).collect()
+    let mut files: Vec<_> = known.into_iter().collect();
+    if let Some(file) = remember
+        && is_there(file)?
+    {
+        files.push(file);
+    }
+    files.into_iter().map(|it| checkpoint(it, trust)).collect()
+}
+
+/// Where nothing is, nothing was remembered yet. A link that leads nowhere is something.
+fn is_there(file: &Path) -> anyhow::Result<bool> {
+    match fs::symlink_metadata(file) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", file.display())),
+    }
 }
 
 fn checkpoint(file: &Path, trust: &Trust) -> anyhow::Result<Checkpoint> {
@@ -36,13 +50,18 @@ pub fn remember(file: &Path, note: &str) -> anyhow::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    // A name that is nobody else's, not even another check's that runs at the same time.
+    let new = folder.join(format!(".{}.new", Uuid::new_v4()));
     let write = || -> io::Result<()> {
-        let new = file.with_extension("new");
-        let mut written = File::create(&new)?;
+        let mut written = File::create_new(&new)?;
         written.write_all(note.as_bytes())?;
         written.sync_all()?;
         fs::rename(&new, file)?;
         File::open(folder)?.sync_all()
     };
-    write().with_context(|| format!("{} cannot be written", file.display()))
+    let written = write();
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written.with_context(|| format!("{} cannot be written", file.display()))
 }

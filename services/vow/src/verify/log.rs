@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ledger::{
     Checkpoint, Entry, LedgerError, LogCheck, Note, TILE_WIDTH, TileId, TilePath, parse_bundle,
     prove_consistency, tiles_for_consistency, verify_consistency,
 };
 use tokio::task::JoinHandle;
 
-use super::{Source, Trust, Unsound, trust::Believed};
+use super::{Receipt, Source, Trust, Unsound, trust::Believed};
 use crate::say::complain;
 
 /// How many tiles and bundles are read ahead.
@@ -33,7 +33,7 @@ pub async fn check(
     log: &Source,
     trust: &Trust,
     remembered: &[Checkpoint],
-    receipts: &[(String, Checkpoint)],
+    receipts: &[Receipt],
 ) -> anyhow::Result<Newest> {
     let note = log.checkpoint().await?;
     let believed = Note::parse(&note).and_then(|it| trust.open(&it));
@@ -41,12 +41,23 @@ pub async fn check(
     for earlier in remembered {
         continues(log, earlier, &believed.checkpoint).await?;
     }
-    for (name, earlier) in receipts {
-        let follows = follows(log, earlier, &believed.checkpoint).await?;
-        follows.map_err(|why| Unsound::error(name, why))?;
+    let mut too_new = None;
+    for receipt in receipts {
+        let earlier = &receipt.believed.checkpoint;
+        match follows(log, earlier, &believed.checkpoint).await? {
+            Err(LedgerError::SizesOutOfOrder { old, .. }) => too_new = Some((&receipt.name, old)),
+            follows => follows.map_err(|why| Unsound::error(&receipt.name, why))?,
+        }
     }
     let Checkpoint { size, root, .. } = believed.checkpoint;
     let walk = walk(log, size, root, |_, _| {}).await?;
+    // Last, because what does not hold is worth more than what cannot be told.
+    if let Some((name, newer)) = too_new {
+        bail!(
+            "{name} cannot be decided: this copy of the log ends at {size}, before the receipt's \
+             {newer}: fetch a newer one"
+        );
+    }
     let remembered = remembered.iter().map(|it| it.size).max();
     let sentence = sentence(&believed, &walk, remembered, receipts.len());
     Ok(Newest { sentence, note })
@@ -201,9 +212,7 @@ fn sentence(believed: &Believed, walk: &Walk, remembered: Option<u64>, receipts:
     if walk.disclosures < walk.entries {
         not_proved = vec!["that its entries, which are not all of a disclosure log, mean anything"];
     }
-    if believed.witnesses.is_empty() {
-        not_proved.push("that others were shown the same history, as no witness was asked for");
-    }
+    not_proved.extend(believed.not_proved());
     if remembered.is_none() {
         not_proved.push("that it continues what it was before, as nothing is remembered of it");
     }

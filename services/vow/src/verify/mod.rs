@@ -1,7 +1,9 @@
 //! `vow verify`: what a stranger checks, with nothing but files, a log that is served, and a public key.
 
+mod history;
 mod known;
 mod log;
+mod printed;
 mod receipt;
 mod source;
 mod token;
@@ -21,7 +23,7 @@ use tokio::runtime::Runtime;
 use crate::say::{complain, say};
 
 pub use log::walk;
-pub use receipt::prove;
+pub use receipt::{Receipt, prove};
 pub use source::Source;
 pub use trust::{Trust, TrustArgs};
 pub use unsound::{UNSOUND, Unsound};
@@ -36,7 +38,7 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// witnesses. Receipts named together with their log must belong to its history.
 /// A `.jwt` file, a consent receipt or an erasure certificate, needs --keys, the public keys (grant-keys.jwks).
 ///
-/// Exits 0 when it holds, 3 when it does not, and 1 when it could not be read.
+/// Exits 0 when it holds, 3 when it does not, and 1 when it could not be read or decided.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Receipts, and at most one log; or certificates.
@@ -81,13 +83,16 @@ async fn verify(args: Args) -> anyhow::Result<Vec<String>> {
     }
     let trust = args.trust.read()?;
     let Targets { receipts, log } = Targets::parse(&args.what)?;
-    let mut checked = receipt::check(&receipts, &trust)?;
+    let receipts = receipts.iter().map(|it| Receipt::read(it, &trust));
+    let receipts = receipts.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut sentences: Vec<_> = receipts.iter().map(Receipt::sentence).collect();
+    sentences.extend(history::check(&receipts, log.is_some())?);
     match log {
         Some(log) => {
             let remembered = [args.known.as_deref(), args.remember.as_deref()];
             let remembered = known::read(remembered, &trust)?;
-            let newest = log::check(&log, &trust, &remembered, &checked.checkpoints).await?;
-            checked.sentences.push(newest.sentence);
+            let newest = log::check(&log, &trust, &remembered, &receipts).await?;
+            sentences.push(newest.sentence);
             if let Some(file) = &args.remember {
                 known::remember(file, &newest.note)?;
             }
@@ -97,7 +102,7 @@ async fn verify(args: Args) -> anyhow::Result<Vec<String>> {
             "--known and --remember are about a log: name its folder or its URL"
         ),
     }
-    Ok(checked.sentences)
+    Ok(sentences)
 }
 
 /// What the command line names.

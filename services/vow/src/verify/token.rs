@@ -9,7 +9,7 @@ use anyhow::Context;
 use grant::{ConsentReceipt, ErasureCertificate, KeyBundle};
 use serde::Serialize;
 
-use super::{Unsound, read_text};
+use super::{Unsound, printed::quoted, read_text};
 
 /// What the file at `name` proves.
 pub fn verify(name: &str, keys: &PathBuf) -> anyhow::Result<String> {
@@ -27,5 +27,13 @@ pub fn verify(name: &str, keys: &PathBuf) -> anyhow::Result<String> {
 
 fn sentence(kind: &str, issuer: &str, body: &impl Serialize) -> anyhow::Result<String> {
     let body = serde_json::to_string_pretty(body)?;
-    Ok(format!("the {kind} is signed by {issuer}:\n{body}"))
+    let body: String = body
+        .lines()
+        .map(|it| format!("\n  {}", quoted(it)))
+        .collect();
+    Ok(format!(
+        "the {kind} below is signed by {}; not proved: that what it says is so; that a log recorded \
+         it; that nothing newer was signed{body}",
+        quoted(issuer)
+    ))
 }

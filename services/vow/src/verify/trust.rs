@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use anyhow::Context;
 use ledger::{Checkpoint, LedgerError, Note, TrustPolicy, VerifierKey};
 
-use super::text_or_file;
+use super::{printed::moment, text_or_file};
 
 /// How trust is given on the command line.
 #[derive(clap::Args, Debug)]
@@ -31,8 +31,8 @@ pub enum Trust {
 pub struct Believed {
     /// What the log signed.
     pub checkpoint: Checkpoint,
-    /// The names of the witnesses that cosigned and were asked for.
-    pub witnesses: Vec<String>,
+    /// The witnesses that cosigned and were asked for, each with its time in unix seconds.
+    pub witnesses: Vec<(String, u64)>,
 }
 
 impl TrustArgs {
@@ -66,7 +66,7 @@ impl Trust {
                 let witnesses = trusted.cosigned_by.iter();
                 Ok(Believed {
                     witnesses: witnesses
-                        .map(|it| it.witness.key.name().to_owned())
+                        .map(|it| (it.witness.key.name().to_owned(), it.time))
                         .collect(),
                     checkpoint: trusted.checkpoint,
                 })
@@ -84,11 +84,24 @@ impl Trust {
 }
 
 impl Believed {
-    /// Who saw it besides whoever asks, for a sentence about what the log signed.
+    /// Who saw it besides whoever asks, and when, for a sentence about what the log signed.
     pub fn seen_by(&self) -> String {
-        match self.witnesses.as_slice() {
+        let witnesses = self.witnesses.iter();
+        let cosigned: Vec<_> = witnesses
+            .map(|(name, time)| format!("{name} cosigned at {}", moment((*time).into())))
+            .collect();
+        match cosigned.as_slice() {
             [] => String::new(),
-            witnesses => format!(" and {} cosigned", witnesses.join(", ")),
+            cosigned => format!(" and {}", cosigned.join(", ")),
+        }
+    }
+
+    /// What its signatures leave open, for the end of that sentence.
+    pub fn not_proved(&self) -> Vec<&'static str> {
+        let newer = "that nothing newer was signed";
+        match self.witnesses.as_slice() {
+            [] => vec!["that anybody witnessed it", newer],
+            _ => vec![newer],
         }
     }
 }

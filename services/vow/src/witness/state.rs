@@ -84,22 +84,12 @@ impl State {
 
 impl Memory {
     fn read(file: PathBuf, key: &NoteKey, origin: &str) -> anyhow::Result<Self> {
-        let note = match fs::read_to_string(&file) {
-            Ok(note) => note,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { file, newest: None });
-            }
+        let newest = match fs::read_to_string(&file) {
+            Ok(note) => Some(Newest::read(note, key, origin)?),
+            // A link that leads nowhere is no log that was never cosigned.
+            Err(_) if is_absent(&file) => None,
             Err(error) => return Err(error.into()),
         };
-        // Without this a damaged file would be a promise forgotten.
-        let parsed = Note::parse(&note)?;
-        let own_key = key.verifier(SignatureType::Cosignature);
-        parsed
-            .verify(std::slice::from_ref(&own_key))
-            .context("this witness did not cosign it")?;
-        let checkpoint = Checkpoint::parse(parsed.text())?;
-        ensure!(checkpoint.origin == origin, "it is of another log");
-        let newest = Some(Newest { checkpoint, note });
         Ok(Self { file, newest })
     }
 
@@ -121,19 +111,48 @@ impl Memory {
         let cosignature = cosign(&request.checkpoint, key, now);
         // The same checkpoint once more is on the disk already.
         if last != Some(&checkpoint) {
-            let note = kept(&request.checkpoint, &checkpoint.origin, &cosignature);
-            write_durably(&self.file, &note)?;
-            self.newest = Some(Newest { checkpoint, note });
+            let note = kept(&request.checkpoint, &checkpoint.origin, logs, &cosignature);
+            // What cannot be read again would stop the next start.
+            let newest = note.and_then(|it| Newest::read(it, key, &checkpoint.origin));
+            let newest = newest.map_err(io::Error::other)?;
+            write_durably(&self.file, &newest.note)?;
+            self.newest = Some(newest);
         }
         Ok(cosignature)
     }
 }
 
-/// The note without what strangers may have added to it.
-fn kept(note: &Note, origin: &str, cosignature: &NoteSignature) -> String {
-    let of_the_log = note.signatures().iter().filter(|it| it.name == origin);
-    let lines = of_the_log.chain([cosignature]).map(|it| format!("{it}\n"));
-    format!("{}\n{}", note.text(), lines.collect::<String>())
+impl Newest {
+    fn read(note: String, key: &NoteKey, origin: &str) -> anyhow::Result<Self> {
+        // Without this a damaged file would be a promise forgotten.
+        let parsed = Note::parse(&note)?;
+        let own_key = key.verifier(SignatureType::Cosignature);
+        parsed
+            .verify(std::slice::from_ref(&own_key))
+            .context("this witness did not cosign it")?;
+        let checkpoint = Checkpoint::parse(parsed.text())?;
+        ensure!(checkpoint.origin == origin, "it is of another log");
+        Ok(Self { checkpoint, note })
+    }
+}
+
+/// The note with the signatures that its log made and ours, and without what strangers may have added.
+fn kept(
+    note: &Note,
+    origin: &str,
+    logs: &TrustPolicy,
+    cosignature: &NoteSignature,
+) -> anyhow::Result<String> {
+    let keys = logs.logs().iter().map(|it| &it.key);
+    let keys: Vec<_> = keys.filter(|it| it.name() == origin).cloned().collect();
+    let mut kept = note.signed_by(&keys)?;
+    kept.add(cosignature.clone());
+    Ok(kept.to_string())
+}
+
+fn is_absent(file: &Path) -> bool {
+    let found = fs::symlink_metadata(file);
+    found.is_err_and(|it| it.kind() == io::ErrorKind::NotFound)
 }
 
 /// Replaces a file whole; it survives a loss of power once this returns.
