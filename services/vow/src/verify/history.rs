@@ -76,7 +76,8 @@ fn one_tree_a_size(receipts: &[Receipt]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What one receipt opens, another cannot give for destroyed.
+/// What a receipt opens, no earlier one can have given for destroyed. One that was kept from before
+/// stays good.
 fn none_contradicts_another(receipts: &[Receipt]) -> anyhow::Result<()> {
     let opened = receipts.iter().filter(|it| it.verified.opening.is_some());
     let opened: BTreeMap<_, _> = opened
@@ -86,7 +87,8 @@ fn none_contradicts_another(receipts: &[Receipt]) -> anyhow::Result<()> {
         .iter()
         .filter(|it| it.verified.destruction.is_some())
     {
-        if let Some(other) = opened.get(&gap.verified.entry.to_bytes()) {
+        let other = opened.get(&gap.verified.entry.to_bytes());
+        if let Some(other) = other.filter(|it| it.verified.size >= gap.verified.size) {
             let why = format!(
                 "it says that the key of its entry was destroyed, and {} opens that entry: they \
                  contradict each other",
