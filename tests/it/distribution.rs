@@ -277,11 +277,11 @@ const REFERENCE_ACROSS_TENANTS: &str = "SELECT k.conname FROM pg_constraint k \
      WHERE a.attname = 'tenant' AND b.attname = 'tenant')";
 
 /// Triggers, rules, views, sequences, identities, inheritance.
-/// Triggers go with a table only where the manual says so: those of `policies` look at the row at hand alone.
+/// Triggers go with a table only where the manual says so: those of these two look at the row at hand alone.
 const NOT_DISTRIBUTABLE: &str = "SELECT relname FROM pg_class c \
     WHERE relnamespace = 'public'::regnamespace AND (relkind NOT IN ('r', 'p', 'i', 'I', 't') \
     OR relhasrules OR relrowsecurity \
-    OR (relname <> 'policies' AND EXISTS ( \
+    OR (relname NOT IN ('acceptances', 'policies') AND EXISTS ( \
         SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)) \
     OR EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = c.oid) \
     OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attidentity <> ''))";

@@ -1,4 +1,4 @@
-//! Forgetting: what the log said of a person is gone from every file, every proof holds, and the gap is lawful.
+//! Forgetting: what the log said of a person is gone from every file, every proof holds, and the gap says why.
 
 use std::{fs, path::PathBuf, time::Duration};
 
