@@ -80,8 +80,9 @@ pub(super) fn changed_holdings(before: &Holdings, after: &Holdings) -> Vec<Strin
         let (now, _) = gained.remove(index);
         let terms = changed_terms(holder, &now);
         let Holder { who, verb, .. } = holder;
-        let told = sentences(things).into_iter();
-        lines.extend(told.map(|thing| format!("{who} may {verb} {thing} {terms}")));
+        for thing in sentences(things) {
+            lines.push(format!("{who} may {verb} {thing} {terms}"));
+        }
         false
     });
     for (holder, things) in &lost {
