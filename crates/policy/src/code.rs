@@ -72,8 +72,9 @@ codes! {
     SaleForbidden "SALE_FORBIDDEN" Error
         "A word for selling, trading or renting personal data, which no policy can permit."
     SaleInDisguise "SALE_IN_DISGUISE" Error
-        "Advertisers, affiliates or partners, or the advertising of third parties, would get the \
-         data of single persons: whatever it is called, that is a trade. They may get figures."
+        "The data of single persons would serve others: it goes to advertisers, affiliates or \
+         partners, is used or disclosed for the advertising of third parties, or is shared without \
+         the person's word. Whatever it is called, that is a trade. Others may get figures."
     RuleNotEnforced "RULE_NOT_ENFORCED" Error
         "A rule stands in a clause that is said to be kept by something other than rules."
     ClauseWithoutRules "CLAUSE_WITHOUT_RULES" Error
@@ -85,11 +86,14 @@ codes! {
     EmptyCondition "EMPTY_CONDITION" Error
         "A condition that asks nothing, and so would always be met."
     RecipientKindElsewhere "RECIPIENT_KIND_ELSEWHERE" Error
-        "A disclosure is permitted by a clause that its kind of recipient does not fall under."
+        "A disclosure is permitted by a clause that its kind of recipient does not fall under. Only \
+         figures may be."
     PermitWithoutBasis "PERMIT_WITHOUT_BASIS" Error
         "A permission names no legal basis, so its purposes rest on nothing."
     ConsentNotAsked "CONSENT_NOT_ASKED" Error
         "A permission rests on consent and does not ask for it."
+    ApprovalNotAsked "APPROVAL_NOT_ASKED" Error
+        "A permission lets an acquirer or an authority have what no approved case covers."
     PointWithoutActs "POINT_WITHOUT_ACTS" Error
         "No rule says by which acts values may arrive at a collection point, so any act would do."
     WeakBasis "WEAK_BASIS" Warning
@@ -105,15 +109,16 @@ codes! {
     RetentionMissing "RETENTION_MISSING" Warning
         "A permission to collect does not say until when the data is kept."
     RetentionDisagrees "RETENTION_DISAGREES" Warning
-        "Data is kept until something happens that the permission does not ask for."
+        "Data is kept until something happens that the permission does not ask for, or is used for \
+         longer than it is kept."
     UnreachableRule "UNREACHABLE_RULE" Warning
         "A permission that can never permit: prohibitions refuse all of it, or no point takes it."
     ShadowedRule "SHADOWED_RULE" Warning
-        "A permission that another one covers whole, so that taking it out would change nothing."
+        "A rule that another one of its sort covers whole, so that taking it out would change nothing."
     ClausesContradict "CLAUSES_CONTRADICT" Warning
-        "A prohibition of one clause refuses, under every condition, a part of what another permits."
+        "Prohibitions refuse, under every condition, a part of what another clause permits."
     CollectedNeverUsable "COLLECTED_NEVER_USABLE" Warning
-        "A point takes a category that no rule lets anybody use or receive."
+        "A point takes a category, or one below it, that no rule lets anybody use or receive."
     UsableNeverCollected "USABLE_NEVER_COLLECTED" Warning
         "A rule permits to use or disclose a category that no point takes."
     UnusedPoint "UNUSED_POINT" Warning
@@ -121,9 +126,14 @@ codes! {
     UnusedRecipientKind "UNUSED_RECIPIENT_KIND" Warning
         "No rule permits to disclose anything to a kind of recipient."
     ActivityImpossible "ACTIVITY_IMPOSSIBLE" Warning
-        "Nobody can perform an activity, because it needs a category that cannot be collected."
+        "Nobody can perform an activity: a category that it needs cannot be collected, or no one \
+         person can give all that it needs."
     ClauseUnenforced "CLAUSE_UNENFORCED" Warning
         "A clause is said to be kept by the language or by the services, and neither does."
+    ProhibitionWithoutEffect "PROHIBITION_WITHOUT_EFFECT" Note
+        "A prohibition that touches nothing any rule permits: it only guards against later ones."
+    ConditionNotFed "CONDITION_NOT_FED" Note
+        "A rule in force asks for something that no running suite records yet."
     ClauseNotYet "CLAUSE_NOT_YET" Note
         "A clause is not enforced yet: its rules are a draft and decide nothing."
 }

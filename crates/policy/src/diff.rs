@@ -1,13 +1,10 @@
 //! What changed between two versions of a policy, clause by clause, and who gains or loses by it
 //! (`policy.changes`).
 
-use std::collections::BTreeMap;
+mod holding;
 
-use crate::language::ActionWord;
-use crate::reach::{self, Place};
-use crate::rulebook::{Rule, Rulebook};
-use crate::vocabulary::{CATEGORIES, PURPOSES, RECIPIENT_KINDS, Registry, Term, TermSet};
-use crate::wording::all;
+use crate::rulebook::Rulebook;
+use holding::{changed_holdings, holdings};
 
 /// How a clause changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +64,19 @@ pub fn diff(old: &Rulebook, new: &Rulebook) -> Vec<ClauseChange> {
     changes
 }
 
+/// One line for when two texts differ and `revised` did not move on, so that nobody could tell by
+/// their days which is the newer one.
+#[must_use]
+pub fn unrevised(old: &Rulebook, new: &Rulebook) -> Option<String> {
+    let (before, after) = (old.revised(), new.revised());
+    let is_later = before < after;
+    (!is_later && !diff(old, new).is_empty()).then(|| {
+        format!(
+            "`revised` did not move on: it is {after} in the new text and {before} in the old one"
+        )
+    })
+}
+
 fn changed_clause(old: &Rulebook, new: &Rulebook, key: &str) -> Vec<String> {
     let words = |it: &Rulebook| {
         let mut clauses = it.clauses().iter();
@@ -74,10 +84,7 @@ fn changed_clause(old: &Rulebook, new: &Rulebook, key: &str) -> Vec<String> {
         clause.map_or_else(Vec::new, |it| it.lines.clone())
     };
     let mut lines = changed_words(&words(old), &words(new));
-    lines.extend(changed_permissions(
-        &permissions(old, key),
-        &permissions(new, key),
-    ));
+    lines.extend(changed_holdings(&holdings(old, key), &holdings(new, key)));
     for (word, decides, permits) in [
         ("forbidden", true, false),
         ("forbidden by a draft", false, false),
@@ -105,187 +112,13 @@ fn changed_words(before: &[String], after: &[String]) -> Vec<String> {
     gone.chain(come.map(|it| format!("now {it}"))).collect()
 }
 
-/// Who may do something, where, and under which condition.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Holder {
-    who: String,
-    verb: &'static str,
-    /// Empty when nothing is asked.
-    when: String,
-}
-
-/// What a holder may do: for each purpose the categories, and what that rests on.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Holding {
-    categories: BTreeMap<Term, TermSet>,
-    footing: Vec<String>,
-}
-
-/// All that the permissions of one clause let anybody do, prohibitions apart.
-fn permissions(rulebook: &Rulebook, clause: &str) -> BTreeMap<Holder, Holding> {
-    let mut holdings: BTreeMap<Holder, Holding> = BTreeMap::new();
-    let own = rulebook
-        .permits
-        .iter()
-        .filter(|it| rulebook.clause_of(it) == clause);
-    for rule in own {
-        for cell in reach::cells(rulebook, rule) {
-            let holding = holdings
-                .entry(holder(rulebook, rule, cell.place))
-                .or_default();
-            let categories = holding.categories.entry(cell.purpose).or_default();
-            categories.insert(cell.category);
-            for footing in &rule.footing {
-                if !holding.footing.contains(footing) {
-                    holding.footing.push(footing.clone());
-                }
-            }
-        }
-    }
-    holdings
-}
-
-fn holder(rulebook: &Rulebook, rule: &Rule, place: Place) -> Holder {
-    let who = match place {
-        Place::Inside => "the company".to_owned(),
-        Place::Point(index) => format!("the point {}", rulebook.points()[index].key),
-        Place::Kind(kind) => format!("each {}", RECIPIENT_KINDS.key(kind)),
-    };
-    let verb = match rule.action {
-        ActionWord::Collect => "take",
-        ActionWord::Use => "use",
-        ActionWord::Disclose => "receive",
-    };
-    let when = rule.condition_words.clone();
-    Holder { who, verb, when }
-}
-
-fn changed_permissions(
-    before: &BTreeMap<Holder, Holding>,
-    after: &BTreeMap<Holder, Holding>,
-) -> Vec<String> {
-    let mut lost = beyond(before, after);
-    let mut gained = beyond(after, before);
-    let mut lines = Vec::new();
-    // What is lost under one condition and gained under another has changed its condition.
-    lost.retain(|(holder, things)| {
-        let is_same = |(other, gains): &(Holder, _)| {
-            (&other.who, other.verb) == (&holder.who, holder.verb) && gains == things
-        };
-        let Some(index) = gained.iter().position(is_same) else {
-            return true;
-        };
-        let (now, _) = gained.remove(index);
-        let conditions = format!("now {}, no longer {}", whenever(&now), whenever(holder));
-        for thing in sentences(things) {
-            lines.push(format!(
-                "{} may {} {thing} {conditions}",
-                holder.who, holder.verb
-            ));
-        }
-        false
-    });
-    for (word, changes) in [("no longer", lost), ("now", gained)] {
-        for (holder, things) in changes {
-            let Holder { who, verb, when } = &holder;
-            let when = if when.is_empty() {
-                String::new()
-            } else {
-                format!(", when {when}")
-            };
-            for thing in sentences(&things) {
-                lines.push(format!("{who} may {word} {verb} {thing}{when}"));
-            }
-        }
-    }
-    for (holder, now) in after {
-        let Some(then) = before.get(holder) else {
-            continue;
-        };
-        let who = format!("what {} may {}", holder.who, holder.verb);
-        let what = changed_words(&then.footing, &now.footing);
-        lines.extend(what.iter().map(|it| format!("{who} is {it}")));
-    }
-    lines
-}
-
-fn whenever(holder: &Holder) -> String {
-    match holder.when.as_str() {
-        "" => "always".to_owned(),
-        when => format!("when {when}"),
-    }
-}
-
-/// What the first holdings have and the second have not.
-fn beyond(
-    these: &BTreeMap<Holder, Holding>,
-    those: &BTreeMap<Holder, Holding>,
-) -> Vec<(Holder, BTreeMap<Term, TermSet>)> {
-    let mut more = Vec::new();
-    for (holder, holding) in these {
-        let other = those.get(holder);
-        let mut things = BTreeMap::new();
-        for (purpose, categories) in &holding.categories {
-            let had = other.and_then(|it| it.categories.get(purpose)).copied();
-            let extra = categories.without(had.unwrap_or_default());
-            if !extra.is_empty() {
-                things.insert(*purpose, extra);
-            }
-        }
-        if !things.is_empty() {
-            more.push((holder.clone(), things));
-        }
-    }
-    more
-}
-
-/// `<categories> for <purposes>`, one sentence for all purposes with the same categories.
-fn sentences(things: &BTreeMap<Term, TermSet>) -> Vec<String> {
-    let mut groups: Vec<(TermSet, TermSet)> = Vec::new();
-    for (purpose, categories) in things {
-        match groups.iter_mut().find(|(_, it)| it == categories) {
-            Some((purposes, _)) => purposes.insert(*purpose),
-            None => {
-                let mut purposes = TermSet::default();
-                purposes.insert(*purpose);
-                groups.push((purposes, *categories));
-            }
-        }
-    }
-    let sentence = |(purposes, categories): &(TermSet, TermSet)| {
-        let (what, why) = (
-            shortest(&CATEGORIES, *categories),
-            shortest(&PURPOSES, *purposes),
-        );
-        format!("{what} for {why}")
-    };
-    groups.iter().map(sentence).collect()
-}
-
-/// The fewest keys that say a set: a key stands for all below it, where all of them are there.
-fn shortest(registry: &Registry, set: TermSet) -> String {
-    let is_whole = |key: &str| registry.below([key]).is_some_and(|it| set.contains_all(it));
-    let is_told_above = |key: &str| {
-        let mut above = key;
-        std::iter::from_fn(|| {
-            above = above.rsplit_once('.')?.0;
-            Some(above)
-        })
-        .any(is_whole)
-    };
-    let keys = registry.terms().filter(|(term, _)| set.contains(*term));
-    let told = keys.filter(|(_, key)| !is_told_above(key));
-    all(told.map(|(_, key)| match is_whole(key) {
-        true => key.to_owned(),
-        false => format!("{key} as a whole"),
-    }))
-}
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rulebook::compile;
 
     const TEXT: &str = include_str!("../tests/sound_policy.toml");
+    const SUPPORT: &str = "essential.service.operations.support";
 
     /// The change that one replacement in the sound policy makes.
     #[track_caller]
@@ -313,19 +146,15 @@ mod tests {
 
     #[test]
     fn a_changed_rule_is_told_under_its_clause() {
-        let what = "what each carrier may receive is";
         assert_eq!(
             change(
                 "{ order = true }\nbasis = \"CONTRACT\"",
                 "{ order = true }\nbasis = \"PUBLIC_TASK\""
-            ),
-            changed(
-                "share.delivery",
-                [
-                    &format!("{what} no longer resting on CONTRACT"),
-                    &format!("{what} now resting on PUBLIC_TASK")
-                ]
-            )
+            )[0]
+            .lines,
+            ["each carrier may receive user.contact.address for \
+              essential.service.payment_processing now resting on PUBLIC_TASK, \
+              no longer resting on CONTRACT"]
         );
         assert_eq!(
             change("[\"typed\"]", "[\"typed\", \"sent\"]"),
@@ -333,7 +162,7 @@ mod tests {
                 "take.form",
                 [
                     "it is no longer forbidden to collect unless the value was typed",
-                    "it is now forbidden to collect unless the value was typed or sent",
+                    "it is now forbidden to collect unless the value was sent or typed",
                 ]
             )
         );
@@ -343,14 +172,16 @@ mod tests {
     fn a_point_that_takes_more_changes_the_clause_that_lets_it() {
         assert_eq!(
             change(
-                "[\"user.name\", \"user.contact\"]",
+                "[\"user.name\", \"user.contact.address\", \"user.contact.email\"]",
                 "[\"user.name\", \"user.device\"]"
             ),
             changed(
                 "take.form",
                 [
-                    "the point form may no longer take user.contact for essential.service",
-                    "the point form may now take user.device for essential.service",
+                    "the point form may no longer take user.contact.address and \
+                     user.contact.email for essential.service",
+                    "the point form may now take user.device for essential.service, resting on \
+                     CONTRACT, kept for 2 years",
                 ]
             )
         );
@@ -372,7 +203,7 @@ mod tests {
             [
                 "each carrier may now receive user.contact as a whole, user.contact.email, \
               user.contact.organization and user.contact.phone_number for \
-              essential.service.payment_processing, when it serves an order"
+              essential.service.payment_processing, when it serves an order, resting on CONTRACT"
             ]
         );
         assert_eq!(
@@ -380,6 +211,87 @@ mod tests {
             ["each carrier may receive user.contact.address for \
               essential.service.payment_processing now always, no longer when it serves an order"]
         );
+    }
+
+    #[test]
+    fn the_same_in_another_order_is_no_change() {
+        let both = |acts: &str| TEXT.replace("acts = [\"typed\"]", &format!("acts = [{acts}]"));
+        let [one, other] = ["\"typed\", \"sent\"", "\"sent\", \"typed\""].map(|acts| {
+            let ages = "when = { order = true, ages = [\"adult\", \"16 to 17\"] }";
+            compile(&both(acts).replace("when = { order = true }", ages)).unwrap()
+        });
+        assert_eq!(diff(&one, &other), []);
+    }
+
+    #[test]
+    fn what_each_thing_rests_on_is_told_also_where_it_is_swapped() {
+        let two = |name: &str, email: &str| {
+            let last = "categories = [\"user.name\", \"user.contact.email\"]\n\
+                        basis = \"LEGITIMATE_INTERESTS\"";
+            let rest = format!(
+                "categories = [\"user.name\"]\nbasis = \"{name}\"\n[[clause.permit]]\n\
+                 action = \"use\"\npurposes = [\"{SUPPORT}\"]\n\
+                 categories = [\"user.contact.email\"]\nbasis = \"{email}\""
+            );
+            assert_eq!(TEXT.matches(last).count(), 1);
+            compile(&TEXT.replace(last, &rest)).unwrap()
+        };
+        let (old, new) = (
+            two("CONTRACT", "PUBLIC_TASK"),
+            two("PUBLIC_TASK", "CONTRACT"),
+        );
+        let line = |what: &str, now: &str, then: &str| {
+            format!(
+                "the company may use {what} for {SUPPORT} now resting on {now}, no longer resting \
+                 on {then}"
+            )
+        };
+        assert_eq!(
+            diff(&old, &new)[0].lines,
+            [
+                line("user.name", "PUBLIC_TASK", "CONTRACT"),
+                line("user.contact.email", "CONTRACT", "PUBLIC_TASK"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_second_footing_of_the_same_is_no_gain() {
+        let more = format!(
+            "{TEXT}\n[[clause.permit]]\naction = \"use\"\npurposes = [\"{SUPPORT}\"]\n\
+             categories = [\"user.name\"]\nbasis = \"CONTRACT\"\n"
+        );
+        let (old, new) = (compile(TEXT).unwrap(), compile(&more).unwrap());
+        for (old, new, word) in [(&old, &new, "now"), (&new, &old, "no longer")] {
+            let line =
+                format!("the company may use user.name for {SUPPORT}, {word} resting on CONTRACT");
+            assert_eq!(diff(old, new)[0].lines, [line]);
+        }
+    }
+
+    #[test]
+    fn the_country_of_storage_is_part_of_the_condition_on_transfers() {
+        let asking = TEXT.replace("{ order = true }", "{ transfer_agreed = true }");
+        let abroad = asking.replace("storage_region = \"US\"", "storage_region = \"DE\"");
+        let changes = diff(&compile(&asking).unwrap(), &compile(&abroad).unwrap());
+        let clauses: Vec<_> = changes.iter().map(|it| it.clause.as_str()).collect();
+        assert_eq!(clauses, ["policy", "share.delivery"]);
+    }
+
+    #[test]
+    fn a_text_that_differs_has_a_later_day() {
+        let later = TEXT.replace("2024-02-29", "2024-03-01");
+        let texts = [TEXT, &later, &later.replace("take.form", "take.name")];
+        let [old, new, other] = texts.map(|it| compile(it).unwrap());
+        assert_eq!(unrevised(&old, &old), None);
+        assert_eq!(unrevised(&old, &new), None);
+        assert_eq!(unrevised(&old, &other), None);
+        let told = unrevised(&new, &other).unwrap_or_default();
+        assert!(
+            told.contains("2024-03-01 in the new text and 2024-03-01"),
+            "{told}"
+        );
+        assert!(unrevised(&other, &old).is_some());
     }
 
     #[test]
@@ -391,12 +303,15 @@ mod tests {
         assert_eq!(
             lines[..],
             [
-                "no longer is enforced not yet".to_owned(),
+                "no longer is a draft".to_owned(),
                 "now is enforced by rules".to_owned(),
-                format!("the company may now use user.contact.email and user.name for {use_for}"),
                 format!(
-                    "it is no longer permitted by a draft to use user.name and \
-                     user.contact.email for {use_for}, resting on LEGITIMATE_INTERESTS"
+                    "the company may now use user.contact.email and user.name for {use_for}, \
+                     resting on LEGITIMATE_INTERESTS"
+                ),
+                format!(
+                    "it is no longer permitted by a draft to use user.contact.email and \
+                     user.name for {use_for}, resting on LEGITIMATE_INTERESTS"
                 ),
             ]
         );
@@ -409,8 +324,28 @@ mod tests {
             changed(
                 "policy",
                 [
-                    "no longer was revised on 2024-02-29",
-                    "now was revised on 2024-03-01"
+                    "no longer dates from 2024-02-29",
+                    "now dates from 2024-03-01"
+                ]
+            )
+        );
+        assert_eq!(
+            change("side = \"site\"", "side = \"app\""),
+            changed(
+                "policy",
+                [
+                    "no longer has the site run form",
+                    "now has the app run form"
+                ]
+            )
+        );
+        assert_eq!(
+            change("needs = [\"user.contact.address\"]", "needs = []"),
+            changed(
+                "policy",
+                [
+                    "no longer lets people order who give user.contact.address",
+                    "now lets people order"
                 ]
             )
         );
@@ -423,7 +358,7 @@ mod tests {
              enforced = \"not yet\"\n"
         );
         let (short, long) = (compile(TEXT).unwrap(), compile(&longer).unwrap());
-        let lines = ["is titled New", "says: Something.", "is enforced not yet"];
+        let lines = ["is titled New", "says: Something.", "is a draft"];
         for (old, new, change, word) in [
             (&short, &long, Change::Added, "now"),
             (&long, &short, Change::Removed, "no longer"),

@@ -23,7 +23,7 @@ pub(crate) struct PolicyFile {
 
 /// Whose policy it is, as of when, and where the data lies.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the block [policy]")]
 pub(crate) struct Header {
     pub(crate) name: Spanned<String>,
     pub(crate) title: String,
@@ -92,7 +92,10 @@ pub(crate) struct ClauseBlock {
 
 /// What a clause says about revisions of the policy.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { shown = \"the top of the page\" }"
+)]
 pub(crate) struct Announcement {
     /// The day of revision that the clause names.
     pub(crate) revised: Option<Spanned<Datetime>>,
@@ -134,7 +137,7 @@ impl Enforced {
 ///
 /// A `permit` holds `when` its condition is met; a `forbid` holds `unless` its condition is met.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a rule such as { action = \"use\" }")]
 pub(crate) struct RuleBlock {
     pub(crate) action: ActionWord,
     #[serde(default)]
@@ -203,7 +206,10 @@ impl ActionWord {
 
 /// What must be so for a permission to hold or a prohibition to be lifted: all of it.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a condition such as { order = true }"
+)]
 pub(crate) struct ConditionBlock {
     /// The request names an order it serves.
     #[serde(default)]
@@ -245,7 +251,7 @@ impl ConditionBlock {
 }
 
 /// For what exactly the person must have said yes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub(crate) enum ConsentWord {
     #[serde(rename = "for this purpose")]
     Purpose,
@@ -257,7 +263,7 @@ pub(crate) enum ConsentWord {
 }
 
 /// How a person came to accept the policy. None of these is consent to anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub enum Acceptance {
     /// The person said so.
     #[serde(rename = "explicit")]
@@ -283,7 +289,7 @@ impl Acceptance {
 }
 
 /// The age a person stated, kept as a band and never as a birth date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub enum AgeBand {
     /// Younger than 13 years.
     #[serde(rename = "under 13")]

@@ -9,6 +9,7 @@
 //! The default is deny: what no rule permits is refused, and every unknown word is refused.
 
 mod code;
+mod day;
 mod finding;
 mod language;
 mod nearest;
@@ -31,7 +32,7 @@ mod touch;
 pub use cedar::CEDAR_SCHEMA;
 pub use coverage::Coverage;
 pub use decide::{Decision, Effect, Explanation, Reason, Step, Verdict, decide, explain};
-pub use diff::{Change, ClauseChange, diff};
+pub use diff::{Change, ClauseChange, diff, unrevised};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use language::{Acceptance, AgeBand, Enforced, Side};
 pub use request::{

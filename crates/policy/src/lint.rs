@@ -1,8 +1,11 @@
 //! The faults of a policy that can be read: of its words one by one, and of what they mean together.
 
 mod header;
-mod meaning;
 mod rules;
+mod sale;
+
+mod flow;
+mod meaning;
 
 use std::collections::HashSet;
 
@@ -93,7 +96,6 @@ impl<'a> Linter<'a> {
         let file = self.file;
         self.keys(file.collection_points.iter().map(|it| &it.key));
         for point in &file.collection_points {
-            self.sale(&point.key);
             self.known(&CATEGORIES, Code::UnknownCategory, &point.categories);
             let key = point.key.get_ref();
             let mut rules = file.clauses.iter().flat_map(|it| &it.permits);
@@ -129,7 +131,6 @@ impl<'a> Linter<'a> {
     }
 
     fn activity(&mut self, activity: &ActivityBlock) {
-        self.sale(&activity.key);
         self.known(&CATEGORIES, Code::UnknownCategory, &activity.needs);
     }
 

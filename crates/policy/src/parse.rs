@@ -18,6 +18,8 @@ pub(crate) fn parse(text: &str) -> Result<PolicyFile, Finding> {
     toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().lines().collect::<Vec<_>>().join("; ");
+        let line = text[..span.start].rfind('\n').map_or(0, |it| it + 1);
+        let message = plain(&message, text[line..].lines().next().unwrap_or_default());
         let message = match word_meant(&message) {
             Some(question) => format!("{message}; {question}"),
             None => message,
@@ -30,6 +32,26 @@ pub(crate) fn parse(text: &str) -> Result<PolicyFile, Finding> {
             message,
         )
     })
+}
+
+/// What the reader of TOML says of a line, in terms of what would be right.
+fn plain(message: &str, line: &str) -> String {
+    let is_table = message == "invalid type: map, expected a sequence";
+    let (is_double, name) = (line.trim_start().starts_with("[["), header(line));
+    let is_clause = name.is_some_and(|it| it == "clause" || it.starts_with("clause."));
+    match name {
+        Some(_) if is_double && is_clause && (is_table || message == "duplicate key") => {
+            "a `[[clause]]` begins before what belongs to it, such as `[[clause.permit]]`"
+                .to_owned()
+        }
+        Some(name) if is_table => {
+            format!("there can be several of these: write `[[{name}]]`, in two brackets each")
+        }
+        _ => message
+            .replace("wanted string or table", "expected a word in quotes")
+            .replace("expected a sequence", "expected a list in brackets")
+            .replace("invalid type: map", "invalid type: a block"),
+    }
 }
 
 /// The question which word was meant, when the reader of TOML names a wrong one and those that
@@ -71,24 +93,57 @@ pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 /// The key of the clause block around a place. An unreadable text has no blocks yet, so the lines
 /// themselves are looked at.
 fn clause_at(text: &str, offset: usize) -> Option<String> {
-    let line_end = text
-        .get(offset..)?
-        .find('\n')
-        .map_or(text.len(), |it| offset + it);
-    let block_start = text[..line_end].rfind("[[clause]]")?;
-    let mut until_place = text[block_start..line_end].lines().skip(1);
-    if until_place.any(|line| line.starts_with('[') && !line.starts_with("[[clause.")) {
-        return None;
+    let (mut key, mut is_head, mut is_passed) = (None, false, false);
+    let (mut open, mut end) = (None, 0);
+    for line in text.split_inclusive('\n') {
+        match header(line).filter(|_| open.is_none()) {
+            Some(name) if name.starts_with("clause.") => is_head = false,
+            Some(_) if is_passed => break,
+            Some(name) => (key, is_head) = (None, name == "clause"),
+            None if open.is_none() && is_head => key = key.or_else(|| quoted_key(line)),
+            None => {}
+        }
+        open = open_after(line, open);
+        end += line.len();
+        is_passed |= offset < end;
     }
-    let own_lines = text[block_start..]
-        .lines()
-        .skip(1)
-        .take_while(|line| !line.starts_with('['));
-    let key = own_lines
-        .map(str::trim_start)
-        .find_map(|line| line.strip_prefix("key"))?;
-    let key = key.trim_start().strip_prefix('=')?;
-    Some(key.trim().trim_matches('"').to_owned())
+    key
+}
+
+/// The name in the brackets of a line that begins a block.
+fn header(line: &str) -> Option<&str> {
+    let name = line.trim_start().strip_prefix('[')?;
+    Some(name.trim_start_matches('[').split(']').next()?.trim())
+}
+
+/// The text of a line `key = "text"`, in quotes of either sort.
+fn quoted_key(line: &str) -> Option<String> {
+    let rest = line.trim_start().strip_prefix("key")?;
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|it| ['"', '\''].contains(it))?;
+    Some(rest[1..].split(quote).next()?.to_owned())
+}
+
+/// The marks around a text of several lines.
+const MARKS: [&str; 2] = ["\"\"\"", "'''"];
+
+/// The mark that ends the text in which a line leaves off, if it leaves off in one.
+fn open_after(line: &str, before: Option<&'static str>) -> Option<&'static str> {
+    let (mut open, mut rest) = (before, line);
+    loop {
+        let marks = MARKS
+            .into_iter()
+            .filter(|it| open.is_none_or(|open| open == *it));
+        let found = marks.filter_map(|it| Some((rest.find(it)?, it)));
+        let Some((at, mark)) = found.min() else {
+            return open;
+        };
+        if open.is_none() && rest[..at].contains('#') {
+            return None; // A comment says nothing.
+        }
+        open = open.is_none().then_some(mark);
+        rest = &rest[at + mark.len()..];
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +178,71 @@ mod tests {
         for (place, clause) in cases {
             let offset = text.find(place).unwrap() + place.len();
             assert_eq!(clause_at(text, offset).as_deref(), clause, "{place}");
+        }
+    }
+
+    #[test]
+    fn the_clause_of_an_unreadable_line_is_named_however_it_is_written() {
+        let heads = [
+            "key = \"a.b\" # the first\n",
+            "key = 'a.b'\n",
+            "key=\"a.b\"\n",
+            "  key = \"a.b\"\n",
+            "says = \"\"\"\n[[clause]]\nkey = \"not.this\"\n\"\"\"\nkey = \"a.b\"\n",
+            "says = '''one # line'''\nkey = \"a.b\"\n",
+            "key = \"a.b\" # \"\"\"\n",
+            "key = \"a.b\"\nsays = \"\"\"\n[[clause]]\nkey = \"not.this\"\"\"\"\n",
+        ];
+        for head in heads {
+            let text = format!("[[clause]]\n{head}x = ?\n[[clause.permit]]\ny = ?\n");
+            for place in ["x =", "y ="] {
+                let offset = text.find(place).unwrap();
+                assert_eq!(clause_at(&text, offset).as_deref(), Some("a.b"), "{text}");
+            }
+        }
+        let late = "[[ clause ]]\nx = ?\nkey = \"a.b\"\n[[clause]]\n";
+        assert_eq!(
+            clause_at(late, late.find('?').unwrap()).as_deref(),
+            Some("a.b")
+        );
+    }
+
+    #[test]
+    fn an_unreadable_line_is_told_with_what_would_be_right() {
+        let clause =
+            "[[clause]]\nkey = \"a\"\ntitle = \"\"\nsays = \"\"\nenforced = \"by rules\"\n";
+        let permit = "[[clause.permit]]\naction = \"use\"\n";
+        let early = "a `[[clause]]` begins before what belongs to it, such as `[[clause.permit]]`";
+        let cases = [
+            (
+                "when = \"order\"",
+                "invalid type: string \"order\", expected a condition such as { order = true }",
+            ),
+            ("when = { consent = true }", "expected a word in quotes"),
+            (
+                "purposes = \"essential\"",
+                "invalid type: string \"essential\", expected a list in brackets",
+            ),
+        ];
+        let within = cases.map(|(line, message)| (format!("{clause}{permit}{line}\n"), message));
+        let outside = [
+            (
+                format!("{clause}[clause.permit]\n"),
+                "there can be several of these: write `[[clause.permit]]`, in two brackets each",
+            ),
+            (permit.to_owned(), early),
+            (format!("{permit}{clause}"), early),
+            (
+                format!("{clause}permit = [\"x\"]\n"),
+                "invalid type: string \"x\", expected a rule such as { action = \"use\" }",
+            ),
+            (
+                "[collection_point]\n".to_owned(),
+                "there can be several of these: write `[[collection_point]]`, in two brackets each",
+            ),
+        ];
+        for (text, message) in within.into_iter().chain(outside) {
+            assert_eq!(parse(&text).unwrap_err().message, message, "{text}");
         }
     }
 

@@ -1,15 +1,19 @@
 //! What a permission can ever let happen, once the prohibitions have spoken.
 
+mod room;
+
 use crate::language::ActionWord;
 use crate::rulebook::{Condition, Rule, Rulebook};
 use crate::vocabulary::{CATEGORIES, PURPOSES, RECIPIENT_KINDS, Term, TermSet};
 
-/// The smallest thing that can be asked for: one category, for one purpose, at one place.
+pub(crate) use room::Room;
+
+/// Categories for purposes at one place: each of the ones for each of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cell {
+pub(crate) struct Area {
     pub(crate) place: Place,
-    pub(crate) purpose: Term,
-    pub(crate) category: Term,
+    pub(crate) purposes: TermSet,
+    pub(crate) categories: TermSet,
 }
 
 /// Where data comes in or goes out.
@@ -21,26 +25,19 @@ pub(crate) enum Place {
     Kind(Term),
 }
 
-/// Every cell that a permission covers, prohibitions apart.
-pub(crate) fn cells(rulebook: &Rulebook, permit: &Rule) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for place in places(permit) {
-        let categories = match place {
+/// All that a permission covers, prohibitions apart.
+pub(crate) fn areas(rulebook: &Rulebook, permit: &Rule) -> Vec<Area> {
+    let areas = places(permit).into_iter().map(|place| Area {
+        place,
+        purposes: permit.purposes,
+        categories: match place {
             Place::Point(index) => permit
                 .categories
                 .common(rulebook.points()[index].categories),
             Place::Inside | Place::Kind(_) => permit.categories,
-        };
-        for (purpose, _) in PURPOSES.terms().filter(|it| permit.purposes.contains(it.0)) {
-            let covered = CATEGORIES.terms().filter(|it| categories.contains(it.0));
-            cells.extend(covered.map(|(category, _)| Cell {
-                place,
-                purpose,
-                category,
-            }));
-        }
-    }
-    cells
+        },
+    });
+    areas.filter(|it| !it.is_empty()).collect()
 }
 
 fn places(rule: &Rule) -> Vec<Place> {
@@ -48,159 +45,136 @@ fn places(rule: &Rule) -> Vec<Place> {
         ActionWord::Use => vec![Place::Inside],
         ActionWord::Collect => rule.points.iter().map(|it| Place::Point(*it)).collect(),
         ActionWord::Disclose => {
-            let kinds = RECIPIENT_KINDS.terms().map(|(kind, _)| kind);
-            let named = kinds.filter(|it| rule.recipient_kinds.contains(*it));
-            named.map(Place::Kind).collect()
+            let kinds = RECIPIENT_KINDS.terms_of(rule.recipient_kinds);
+            kinds.map(Place::Kind).collect()
         }
     }
 }
 
-/// Why a permission never holds for a cell.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Obstacle<'r> {
-    /// Its own condition can never be met.
-    Itself,
-    /// A prohibition: alone or with those before it, it leaves no person and no request that meet
-    /// every condition.
-    Forbid(&'r Rule),
-}
-
-/// What keeps a permission from ever holding for a cell, if anything does.
-pub(crate) fn obstacle<'r>(
-    rulebook: &'r Rulebook,
-    permit: &Rule,
-    cell: Cell,
-) -> Option<Obstacle<'r>> {
-    let mut room = Room::of(permit);
-    if room.is_empty() {
-        return Some(Obstacle::Itself);
+impl Area {
+    fn is_empty(self) -> bool {
+        self.purposes.is_empty() || self.categories.is_empty()
     }
-    let forbids = rulebook.forbids.iter();
-    for forbid in forbids.filter(|it| touches(it, permit.action, cell)) {
-        match &forbid.condition {
-            None => return Some(Obstacle::Forbid(forbid)),
-            Some(unless) => room.narrow(unless),
-        }
-        if room.is_empty() {
-            return Some(Obstacle::Forbid(forbid));
-        }
+
+    /// Each purpose with each category.
+    pub(crate) fn cells(self) -> impl Iterator<Item = (Term, Term)> {
+        PURPOSES.terms_of(self.purposes).flat_map(move |purpose| {
+            let categories = CATEGORIES.terms_of(self.categories);
+            categories.map(move |category| (purpose, category))
+        })
     }
-    None
-}
 
-/// Whether a prohibition speaks of a cell, its condition apart.
-pub(crate) fn touches(forbid: &Rule, action: ActionWord, cell: Cell) -> bool {
-    let is_in_place = match cell.place {
-        Place::Inside => true,
-        Place::Point(index) => forbid.points.contains(&index),
-        Place::Kind(kind) => forbid.recipient_kinds.contains(kind),
-    };
-    is_in_place
-        && forbid.action == action
-        && forbid.purposes.contains(cell.purpose)
-        && forbid.categories.contains(cell.category)
-}
-
-/// What conditions leave open: none where nothing was asked, or else what all of them accept.
-/// What a request or a person either has or lacks (an order, an approval, a consent, an agreement)
-/// can always be met together, so it is not looked at.
-struct Room<'r> {
-    is_aggregate: bool,
-    wants_aggregate: bool,
-    wants_person: bool,
-    acts: Option<TermSet>,
-    ages: Option<Vec<crate::AgeBand>>,
-    acceptance: Option<Vec<crate::Acceptance>>,
-    regions: Option<Vec<&'r str>>,
-}
-
-impl<'r> Room<'r> {
-    fn of(permit: &'r Rule) -> Self {
-        let when = permit.condition.as_ref();
-        let mut room = Self {
-            // A permission about one person is none about a group, and the other way round.
-            is_aggregate: when.is_some_and(|it| it.aggregate_only),
-            wants_aggregate: false,
-            wants_person: false,
-            acts: None,
-            ages: None,
-            acceptance: None,
-            regions: None,
+    /// The part of which a prohibition speaks, its condition apart.
+    pub(crate) fn touched_by(self, forbid: &Rule) -> Option<Area> {
+        let is_in_place = match self.place {
+            Place::Inside => forbid.action == ActionWord::Use,
+            Place::Point(index) => {
+                forbid.action == ActionWord::Collect && forbid.points.contains(&index)
+            }
+            Place::Kind(kind) => {
+                forbid.action == ActionWord::Disclose && forbid.recipient_kinds.contains(kind)
+            }
         };
-        if let Some(when) = when {
-            room.narrow(when);
-        }
-        room
+        let part = Area {
+            purposes: self.purposes.common(forbid.purposes),
+            categories: self.categories.common(forbid.categories),
+            ..self
+        };
+        (is_in_place && !part.is_empty()).then_some(part)
     }
 
-    fn narrow(&mut self, condition: &'r Condition) {
-        self.wants_aggregate |= condition.aggregate_only;
-        self.wants_person |= condition.consent.is_some()
-            || condition.transfer_to.is_some()
-            || !condition.acceptance.is_empty()
-            || !condition.ages.is_empty()
-            || !condition.regions.is_empty();
-        if !condition.acts.is_empty() {
-            let so_far = self.acts.unwrap_or(TermSet::ALL);
-            self.acts = Some(so_far.common(condition.acts));
-        }
-        narrow(&mut self.ages, &condition.ages);
-        narrow(&mut self.acceptance, &condition.acceptance);
-        let regions: Vec<_> = condition.regions.iter().map(String::as_str).collect();
-        narrow(&mut self.regions, &regions);
-    }
-
-    fn is_empty(&self) -> bool {
-        // A group has no age, no region, and agreed to nothing.
-        (self.wants_aggregate && !self.is_aggregate)
-            || (self.wants_person && self.is_aggregate)
-            || self.acts.is_some_and(TermSet::is_empty)
-            || self.ages.as_ref().is_some_and(Vec::is_empty)
-            || self.acceptance.as_ref().is_some_and(Vec::is_empty)
-            || self.regions.as_ref().is_some_and(Vec::is_empty)
+    /// What is left of it without a part.
+    fn without(self, part: Area) -> impl Iterator<Item = Area> {
+        let other_purposes = Area {
+            purposes: self.purposes.without(part.purposes),
+            ..self
+        };
+        let other_categories = Area {
+            categories: self.categories.without(part.categories),
+            ..part
+        };
+        let rest = [other_purposes, other_categories];
+        rest.into_iter().filter(|it| !it.is_empty())
     }
 }
 
-/// Keeps of what was accepted so far what is accepted now; an empty list asks nothing.
-fn narrow<T: Copy + PartialEq>(so_far: &mut Option<Vec<T>>, accepted: &[T]) {
-    if accepted.is_empty() {
-        return;
+/// A part of a permission of which the same prohibitions speak, and what they leave open there.
+pub(crate) struct Reach<'r> {
+    pub(crate) area: Area,
+    pub(crate) room: Room<'r>,
+}
+
+/// A permission, parted by the prohibitions that speak of it.
+pub(crate) fn reaches<'r>(rulebook: &'r Rulebook, permit: &'r Rule) -> Vec<Reach<'r>> {
+    let areas = areas(rulebook, permit).into_iter();
+    let mut reaches: Vec<_> = areas
+        .map(|area| Reach {
+            area,
+            room: Room::of(permit),
+        })
+        .collect();
+    for forbid in &rulebook.forbids {
+        let mut parted = Vec::new();
+        for Reach { area, mut room } in reaches {
+            // Where nothing is left no other prohibition matters.
+            let part = area.touched_by(forbid).filter(|_| !room.is_empty());
+            let Some(part) = part else {
+                parted.push(Reach { area, room });
+                continue;
+            };
+            parted.extend(area.without(part).map(|area| Reach {
+                area,
+                room: room.clone(),
+            }));
+            room.narrow_by(forbid);
+            parted.push(Reach { area: part, room });
+        }
+        reaches = parted;
     }
-    match so_far {
-        Some(so_far) => so_far.retain(|it| accepted.contains(it)),
-        None => *so_far = Some(accepted.to_vec()),
-    }
+    reaches
 }
 
 /// Whether one permission covers all that another one does, whenever the other one holds.
 pub(crate) fn covers(wide: &Rule, narrow: &Rule) -> bool {
+    // Only a permission about groups says anything about a group.
+    let is_aggregate = |it: &Rule| it.condition.as_ref().is_some_and(|it| it.aggregate_only);
+    let is_met = match (&wide.condition, &narrow.condition) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wide), Some(narrow)) => follows(wide, narrow),
+    };
+    speaks_of_all(wide, narrow) && is_aggregate(wide) == is_aggregate(narrow) && is_met
+}
+
+/// Whether one prohibition refuses all that another one does.
+pub(crate) fn outweighs(wide: &Rule, narrow: &Rule) -> bool {
+    let is_lifted_too = match (&wide.condition, &narrow.condition) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wide), Some(narrow)) => follows(narrow, wide),
+    };
+    speaks_of_all(wide, narrow) && is_lifted_too
+}
+
+fn speaks_of_all(wide: &Rule, narrow: &Rule) -> bool {
     wide.action == narrow.action
         && narrow.points.iter().all(|it| wide.points.contains(it))
         && wide.purposes.contains_all(narrow.purposes)
         && wide.categories.contains_all(narrow.categories)
         && wide.recipient_kinds.contains_all(narrow.recipient_kinds)
-        && follows(wide.condition.as_ref(), narrow.condition.as_ref())
 }
 
-/// Whether the wide condition holds whenever the narrow one does. Only a permission about groups
-/// says anything about a group.
-fn follows(wide: Option<&Condition>, narrow: Option<&Condition>) -> bool {
-    let is_aggregate = |it: Option<&Condition>| it.is_some_and(|it| it.aggregate_only);
-    if is_aggregate(wide) != is_aggregate(narrow) {
-        return false;
-    }
-    let (Some(wide), Some(narrow)) = (wide, narrow) else {
-        return wide.is_none();
-    };
-    let (asked, given) = (&wide.acceptance, &narrow.acceptance);
+/// Whether the wide condition is met whenever the narrow one is.
+fn follows(wide: &Condition, narrow: &Condition) -> bool {
     (!wide.order || narrow.order)
+        && (!wide.aggregate_only || narrow.aggregate_only)
         && (!wide.approval || narrow.approval)
         && (wide.consent.is_none() || wide.consent == narrow.consent)
         && (wide.transfer_to.is_none() || narrow.transfer_to.is_some())
         && (wide.acts.is_empty()
             || (!narrow.acts.is_empty() && wide.acts.contains_all(narrow.acts)))
         && is_within(&narrow.ages, &wide.ages)
-        && is_within(given, asked)
+        && is_within(&narrow.acceptance, &wide.acceptance)
         && is_within(&narrow.regions, &wide.regions)
 }
 

@@ -55,13 +55,42 @@ impl TryFrom<String> for Retention {
 /// `for <number> days`, `months` or `years`; one of them may go without its `s`.
 fn period(text: &str) -> Option<Retention> {
     let (number, unit) = text.strip_prefix("for ")?.split_once(' ')?;
-    let count = number.parse().ok().filter(|it| *it > 0)?;
+    let count: u16 = number.parse().ok().filter(|it| *it > 0)?;
+    if count.to_string() != number {
+        return None; // One number, one spelling.
+    }
     let is_unit = |name: &str| match count {
         1 => name.strip_suffix('s') == Some(unit),
         _ => name == unit,
     };
     let (_, unit) = UNITS.iter().find(|(name, _)| is_unit(name))?;
     Some(Retention::For(count, *unit))
+}
+
+impl Retention {
+    /// Whether data kept so is kept after another end, or may be for want of a common measure.
+    pub(crate) fn outlasts(self, other: Retention) -> bool {
+        use Retention::{ConsentWithdrawn, Erased, Figures, For, OrderClosed};
+        match (self, other) {
+            (_, Erased | Figures) | (Figures, _) => false,
+            (For(one, unit), For(two, other_unit)) => {
+                twelfths_of_days(one, unit) > twelfths_of_days(two, other_unit)
+            }
+            (Erased | For(..), _) => true,
+            // An order or a consent ends nobody knows when.
+            (OrderClosed | ConsentWithdrawn, _) => false,
+        }
+    }
+}
+
+/// A year has 365 days here, and a month is a twelfth of it.
+fn twelfths_of_days(count: u16, unit: Unit) -> u32 {
+    u32::from(count)
+        * match unit {
+            Unit::Days => 12,
+            Unit::Months => 365,
+            Unit::Years => 12 * 365,
+        }
 }
 
 impl fmt::Display for Retention {
@@ -101,6 +130,34 @@ mod tests {
     }
 
     #[test]
+    fn one_end_outlasts_another_where_that_can_be_told() {
+        let retention = |it: &str| Retention::try_from(it.to_owned()).unwrap();
+        let (order, erased) = ("until the order is closed", "until erased");
+        let withdrawn = "until consent is withdrawn";
+        let cases = [
+            ("for 10 years", order, true),
+            ("for 10 years", withdrawn, true),
+            ("for 2 years", "for 24 months", false),
+            ("for 25 months", "for 2 years", true),
+            ("for 31 days", "for 1 month", true),
+            ("for 30 days", "for 1 month", false),
+            ("for 10 years", erased, false),
+            (erased, "for 10 years", true),
+            (erased, order, true),
+            (erased, erased, false),
+            (order, "for 1 day", false),
+            (order, withdrawn, false),
+            (withdrawn, "for 1 day", false),
+            ("as figures only", order, false),
+            ("for 1 day", "as figures only", false),
+        ];
+        for (one, other, expected) in cases {
+            let outlasts = retention(one).outlasts(retention(other));
+            assert_eq!(outlasts, expected, "{one}, {other}");
+        }
+    }
+
+    #[test]
     fn a_time_has_a_whole_number_and_a_unit() {
         let wrong = [
             "",
@@ -111,6 +168,8 @@ mod tests {
             "for 2 weeks",
             "for -1 years",
             "for 70000 days",
+            "for +2 years",
+            "for 0002 years",
             "forever",
             "for  2 days",
         ];

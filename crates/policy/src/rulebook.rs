@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::value::Date;
 
+use crate::day::days_since_1970;
 use crate::finding::{Finding, Findings, Severity};
 use crate::language::{
     Acceptance, ActionWord, AgeBand, Basis, ClauseBlock, ConditionBlock, ConsentWord, Enforced,
@@ -83,6 +84,8 @@ pub struct Clause {
 pub struct ClauseRule {
     /// The line of the text at which it begins.
     pub line: usize,
+    /// Where it begins in the text, in bytes: no two rules begin at one place.
+    pub start: usize,
     /// Whether it decides; that of a draft does not.
     pub decides: bool,
     /// Whether it permits; or else it forbids.
@@ -116,8 +119,9 @@ pub(crate) struct Rule {
     pub(crate) basis: Option<&'static str>,
 }
 
-/// What must be so; an empty list asks nothing.
-#[derive(Debug)]
+/// What must be so; an empty list asks nothing. Lists are in order, so that conditions that ask the
+/// same are equal.
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Condition {
     pub(crate) order: bool,
     pub(crate) aggregate_only: bool,
@@ -280,6 +284,11 @@ impl Rulebook {
         &self.clauses[rule.clause].key
     }
 
+    /// Whether a rule stands in a clause that is not enforced yet.
+    pub(crate) fn is_draft(&self, rule: &Rule) -> bool {
+        self.clauses[rule.clause].enforced == Enforced::NotYet
+    }
+
     /// How many rules decide: those of drafts do not.
     #[must_use]
     pub fn rule_count(&self) -> usize {
@@ -344,60 +353,56 @@ impl Rulebook {
             title: block.title.clone(),
             says: block.says.clone(),
             enforced: block.enforced,
-            rules: wording::rules(text, block),
+            rules: wording::rules(text, file, block),
             lines: wording::clause_lines(file, block),
         });
         if block.enforced == Enforced::NotYet && drafts == Drafts::Left {
             return; // A draft decides nothing.
         }
         for permit in &block.permits {
-            let rule = self.permit(clause, text, permit);
+            let rule = self.rule(clause, text, permit, true);
             self.permits.push(rule);
         }
         for forbid in &block.forbids {
-            let rule = self.forbid(clause, text, forbid);
+            let rule = self.rule(clause, text, forbid, false);
             self.forbids.push(rule);
         }
     }
 
-    fn permit(&self, clause: usize, text: &str, block: &Spanned<RuleBlock>) -> Rule {
+    /// A permission reaches down from its words. A prohibition reaches up as well, and without
+    /// words everything.
+    fn rule(&self, clause: usize, text: &str, block: &Spanned<RuleBlock>, permits: bool) -> Rule {
         let start = block.span().start;
         let block = block.get_ref();
-        Rule {
-            clause,
-            line: parse::line_and_column(text, start).0,
-            start,
-            action: block.action,
-            points: self.point_indices(block),
-            purposes: below(&PURPOSES, &block.purposes),
-            // A collecting rule without a list takes what its points declare.
-            categories: below_or_all(&CATEGORIES, &block.categories),
-            recipient_kinds: below(&RECIPIENT_KINDS, &block.recipient_kinds),
-            condition: block.when.as_ref().map(|it| self.condition(it.get_ref())),
-            condition_words: wording::condition_of(block),
-            footing: wording::footing(block),
-            basis: block.basis.map(Basis::word),
-        }
-    }
-
-    fn forbid(&self, clause: usize, text: &str, block: &Spanned<RuleBlock>) -> Rule {
-        let start = block.span().start;
-        let block = block.get_ref();
-        let mut points = self.point_indices(block);
-        if block.points.is_empty() {
+        let (condition, mut points) = (block.when.as_ref(), self.point_indices(block));
+        let condition = condition.or(block.unless.as_ref());
+        if block.points.is_empty() && !permits {
             points = (0..self.points.len()).collect();
         }
+        let (purposes, categories, recipient_kinds) = match permits {
+            true => (
+                below(&PURPOSES, &block.purposes),
+                // A collecting rule without a list takes what its points declare.
+                below_or_all(&CATEGORIES, &block.categories),
+                below(&RECIPIENT_KINDS, &block.recipient_kinds),
+            ),
+            false => (
+                touching_or_all(&PURPOSES, &block.purposes),
+                touching_or_all(&CATEGORIES, &block.categories),
+                below_or_all(&RECIPIENT_KINDS, &block.recipient_kinds),
+            ),
+        };
         Rule {
             clause,
             line: parse::line_and_column(text, start).0,
             start,
             action: block.action,
             points,
-            purposes: touching_or_all(&PURPOSES, &block.purposes),
-            categories: touching_or_all(&CATEGORIES, &block.categories),
-            recipient_kinds: below_or_all(&RECIPIENT_KINDS, &block.recipient_kinds),
-            condition: block.unless.as_ref().map(|it| self.condition(it.get_ref())),
-            condition_words: wording::condition_of(block),
+            purposes,
+            categories,
+            recipient_kinds,
+            condition: condition.map(|it| self.condition(it.get_ref())),
+            condition_words: wording::condition_of(block, &self.storage_region),
             footing: wording::footing(block),
             basis: block.basis.map(Basis::word),
         }
@@ -416,34 +421,22 @@ impl Rulebook {
             approval: block.approval,
             consent: block.consent,
             transfer_to: block.transfer_agreed.then(|| self.storage_region.clone()),
-            acceptance: block.acceptance.clone(),
+            acceptance: sorted(block.acceptance.iter().copied()),
             acts: below(&ACTS, &block.acts),
-            ages: block.ages.clone(),
-            regions: block
-                .regions
-                .iter()
-                .map(|it| it.get_ref().clone())
-                .collect(),
+            ages: sorted(block.ages.iter().copied()),
+            regions: sorted(block.regions.iter().map(|it| it.get_ref().clone())),
         }
     }
 }
 
-/// Days of the Gregorian calendar from 1 January 1970, counted in years that begin in March, so that
-/// a leap day comes last; 0 for any day before.
-fn days_since_1970(date: Date) -> u64 {
-    let [year, month, day] =
-        [date.year.into(), date.month.into(), date.day.into()].map(|it: u64| it);
-    let year = if month < 3 {
-        year.saturating_sub(1)
-    } else {
-        year
-    };
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let since_year_0 = 365 * year + year / 4 - year / 100 + year / 400 + of_year;
-    since_year_0.saturating_sub(719_468)
-}
-
 const CHECKED: &str = "lint has refused every key that is not in the vocabulary or not declared";
+
+fn sorted<T: Ord>(list: impl Iterator<Item = T>) -> Vec<T> {
+    let mut list: Vec<T> = list.collect();
+    list.sort();
+    list.dedup();
+    list
+}
 
 fn below(registry: &Registry, keys: &[Spanned<String>]) -> TermSet {
     registry
@@ -466,30 +459,4 @@ fn touching_or_all(registry: &Registry, keys: &[Spanned<String>]) -> TermSet {
     registry
         .touching(keys.iter().map(|it| it.get_ref().as_str()))
         .expect(CHECKED)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_counted_from_1970() {
-        for (year, month, day, days) in [
-            (1969, 12, 31, 0),
-            (1970, 1, 1, 0),
-            (1970, 1, 2, 1),
-            (1972, 2, 29, 789),
-            (1972, 3, 1, 790),
-            (2000, 2, 29, 11_016),
-            (2000, 3, 1, 11_017),
-            (2026, 11, 24, 20_781),
-            (2100, 3, 1, 47_541),
-        ] {
-            assert_eq!(
-                days_since_1970(Date { year, month, day }),
-                days,
-                "{year}-{month}-{day}"
-            );
-        }
-    }
 }

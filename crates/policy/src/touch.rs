@@ -1,11 +1,14 @@
 //! Whom a new version of a policy touches: for whom a request is answered otherwise than before.
 
+use std::collections::HashSet;
+
 use crate::decide::{Effect, decide};
 use crate::diff::diff;
-use crate::reach::{self, Place};
+use crate::language::ActionWord;
+use crate::reach::{self, Area, Place};
 use crate::request::{Action, Recipient, Request, Subject};
-use crate::rulebook::{Rule, Rulebook};
-use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS};
+use crate::rulebook::{Condition, Rule, Rulebook};
+use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS, TermSet};
 
 /// One changed clause, and what to ask of a person to learn whether the change touches them.
 #[derive(Debug)]
@@ -17,18 +20,33 @@ pub struct Touch<'r> {
 }
 
 /// A thing that the clause lets happen, or keeps from happening, in one version only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Probe<'r> {
     place: Where<'r>,
     purpose: &'static str,
     category: &'static str,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Where<'r> {
     Inside,
     Point(&'r str),
     Kind(&'static str),
+}
+
+/// Each probe once, in the order in which they were found.
+#[derive(Default)]
+struct Probes<'r> {
+    seen: HashSet<Probe<'r>>,
+    list: Vec<Probe<'r>>,
+}
+
+impl<'r> Probes<'r> {
+    fn add(&mut self, probe: Probe<'r>) {
+        if self.seen.insert(probe) {
+            self.list.push(probe);
+        }
+    }
 }
 
 /// The changed clauses of [`diff`] that have rules, in the same order. What is permitted about groups touches
@@ -37,7 +55,7 @@ enum Where<'r> {
 pub fn touches<'r>(old: &'r Rulebook, new: &'r Rulebook) -> Vec<Touch<'r>> {
     let changes = diff(old, new).into_iter();
     let touches = changes.map(|change| {
-        let mut probes = Vec::new();
+        let mut probes = Probes::default();
         for (one, other) in [(old, new), (new, old)] {
             changed_permissions(&change.clause, one, other, &mut probes);
             changed_prohibitions(&change.clause, one, other, &mut probes);
@@ -45,7 +63,7 @@ pub fn touches<'r>(old: &'r Rulebook, new: &'r Rulebook) -> Vec<Touch<'r>> {
         Touch {
             clause: change.clause,
             versions: [old, new],
-            probes,
+            probes: probes.list,
         }
     });
     touches.filter(|it| !it.probes.is_empty()).collect()
@@ -56,16 +74,23 @@ fn changed_permissions<'r>(
     clause: &str,
     one: &'r Rulebook,
     other: &'r Rulebook,
-    probes: &mut Vec<Probe<'r>>,
+    probes: &mut Probes<'r>,
 ) {
-    let there: Vec<_> = about_persons(other)
-        .filter(|it| other.clause_of(it) == clause)
-        .flat_map(|it| probes_of(other, it).map(|probe| (&it.condition_words, probe)))
+    let own = |it: &'r Rulebook| about_persons(it).filter(move |rule| it.clause_of(rule) == clause);
+    let there: HashSet<_> = own(other)
+        .flat_map(|it| {
+            let probes = reach::areas(other, it).into_iter();
+            let probes = probes.flat_map(|area| probes_of(other, area));
+            probes.map(|probe| (it.condition.as_ref(), probe))
+        })
         .collect();
-    for permit in about_persons(one).filter(|it| one.clause_of(it) == clause) {
-        for probe in probes_of(one, permit) {
-            if !there.contains(&(&permit.condition_words, probe)) && !probes.contains(&probe) {
-                probes.push(probe);
+    for permit in own(one) {
+        for probe in reach::areas(one, permit)
+            .into_iter()
+            .flat_map(|area| probes_of(one, area))
+        {
+            if !there.contains(&(permit.condition.as_ref(), probe)) {
+                probes.add(probe);
             }
         }
     }
@@ -76,29 +101,40 @@ fn changed_prohibitions<'r>(
     clause: &str,
     one: &'r Rulebook,
     other: &'r Rulebook,
-    probes: &mut Vec<Probe<'r>>,
+    probes: &mut Probes<'r>,
 ) {
-    let words = |it: &'r Rulebook| {
-        let own = it.clauses().iter().filter(|it| it.key == clause);
-        let rules = own.flat_map(|it| &it.rules);
-        rules.filter(|it| it.decides && !it.permits)
+    let own = |it: &'r Rulebook| {
+        let forbids = it.forbids.iter();
+        forbids.filter(move |rule| it.clause_of(rule) == clause)
     };
-    let is_changed = |forbid: &&Rule| {
-        let mut told = words(one).filter(|it| it.line == forbid.line);
-        told.any(|it| !words(other).any(|had| had.words == it.words))
-    };
-    let own = one.forbids.iter().filter(|it| one.clause_of(it) == clause);
-    for forbid in own.filter(is_changed) {
+    let there: Vec<_> = own(other).map(|it| content(other, it)).collect();
+    for forbid in own(one).filter(|it| !there.contains(&content(one, it))) {
         for permit in about_persons(one) {
-            let cells = reach::cells(one, permit).into_iter();
-            for cell in cells.filter(|it| reach::touches(forbid, permit.action, *it)) {
-                let probe = probe(one, cell);
-                if !probes.contains(&probe) {
-                    probes.push(probe);
-                }
+            let areas = reach::areas(one, permit).into_iter();
+            for area in areas.filter_map(|it| it.touched_by(forbid)) {
+                probes_of(one, area).for_each(|it| probes.add(it));
             }
         }
     }
+}
+
+/// All that a prohibition says, wherever it stands.
+type Content<'r> = (
+    ActionWord,
+    Vec<&'r str>,
+    [TermSet; 3],
+    Option<&'r Condition>,
+);
+
+fn content<'r>(rulebook: &'r Rulebook, rule: &'r Rule) -> Content<'r> {
+    let points = rule
+        .points
+        .iter()
+        .map(|it| rulebook.points()[*it].key.as_str());
+    let mut points: Vec<_> = points.collect();
+    points.sort_unstable();
+    let sets = [rule.purposes, rule.categories, rule.recipient_kinds];
+    (rule.action, points, sets, rule.condition.as_ref())
 }
 
 fn about_persons(rulebook: &Rulebook) -> impl Iterator<Item = &Rule> {
@@ -106,21 +142,17 @@ fn about_persons(rulebook: &Rulebook) -> impl Iterator<Item = &Rule> {
     rulebook.permits.iter().filter(move |it| !is_figures(it))
 }
 
-fn probes_of<'r>(rulebook: &'r Rulebook, permit: &Rule) -> impl Iterator<Item = Probe<'r>> {
-    let cells = reach::cells(rulebook, permit).into_iter();
-    cells.map(|it| probe(rulebook, it))
-}
-
-fn probe(rulebook: &Rulebook, cell: reach::Cell) -> Probe<'_> {
-    Probe {
-        place: match cell.place {
-            Place::Inside => Where::Inside,
-            Place::Point(index) => Where::Point(&rulebook.points()[index].key),
-            Place::Kind(kind) => Where::Kind(RECIPIENT_KINDS.key(kind)),
-        },
-        purpose: PURPOSES.key(cell.purpose),
-        category: CATEGORIES.key(cell.category),
-    }
+fn probes_of(rulebook: &Rulebook, area: Area) -> impl Iterator<Item = Probe<'_>> {
+    let place = match area.place {
+        Place::Inside => Where::Inside,
+        Place::Point(index) => Where::Point(&rulebook.points()[index].key),
+        Place::Kind(kind) => Where::Kind(RECIPIENT_KINDS.key(kind)),
+    };
+    area.cells().map(move |(purpose, category)| Probe {
+        place,
+        purpose: PURPOSES.key(purpose),
+        category: CATEGORIES.key(category),
+    })
 }
 
 impl Touch<'_> {
@@ -287,16 +319,43 @@ mod tests {
     }
 
     #[test]
+    fn another_country_of_storage_touches_who_did_not_agree_to_the_transfer() {
+        let asking = TEXT.replace("{ order = true }", "{ transfer_agreed = true }");
+        let abroad = asking.replace("storage_region = \"US\"", "storage_region = \"DE\"");
+        let [old, new] = [&asking, &abroad].map(|it| compile(it).unwrap());
+        let touches = touches(&old, &new);
+        let reaches = |subject: &Subject<'_>| touches.iter().any(|it| it.reaches(subject, 0));
+        assert!(reaches(&ADULT));
+        let agreed = Subject {
+            transfer_agreed: true,
+            ..ADULT
+        };
+        assert!(!reaches(&agreed));
+    }
+
+    #[test]
+    fn each_probe_is_asked_once_however_often_it_is_found() {
+        let mut text = TEXT.to_owned();
+        for _ in 0..40 {
+            text += "[[clause.permit]]\naction = \"use\"\npurposes = [\"essential\"]\n\
+                     categories = [\"user\"]\nbasis = \"CONTRACT\"\n";
+        }
+        let [old, new] = [TEXT, &text].map(|it| compile(it).unwrap());
+        let probes = touches(&old, &new).into_iter().flat_map(|it| it.probes);
+        let probes: Vec<_> = probes.collect();
+        let distinct: HashSet<_> = probes.iter().collect();
+        assert_eq!(distinct.len(), probes.len());
+    }
+
+    #[test]
     fn words_and_other_acts_touch_whom_they_let_in() {
         assert_eq!(touched("\"The form\"", "\"A form\"", &ADULT), [""; 0]);
         assert_eq!(
             touched("[\"typed\"]", "[\"typed\", \"sent\"]", &ADULT),
             ["take.form"]
         );
-        let wider = "[\"user.name\", \"user.contact\", \"user.device\"]";
-        assert_eq!(
-            touched("[\"user.name\", \"user.contact\"]", wider, &ADULT),
-            ["take.form"]
-        );
+        let address = "\"user.contact.address\", ";
+        let wider = format!("{address}\"user.device\", ");
+        assert_eq!(touched(address, &wider, &ADULT), ["take.form"]);
     }
 }

@@ -72,15 +72,18 @@ pub static CATEGORIES: Registry = Registry {
 };
 
 /// Purposes, spelled as in fideslang 3.1. Added here, because fideslang has no key for them:
-/// surveys and contests, which need a permission of their own, health care, research, and the
-/// connection to other services.
+/// surveys and contests, which need a permission of their own, health care, research, the
+/// connection to other services, emergencies that endanger a life, and legal claims, one's own or
+/// those of others.
 pub static PURPOSES: Registry = Registry {
     keys: &[
         "analytics",
         "analytics.reporting",
         "analytics.reporting.system",
         "essential",
+        "essential.emergency",
         "essential.fraud_detection",
+        "essential.legal_claims",
         "essential.legal_obligation",
         "essential.service",
         "essential.service.authentication",
@@ -163,6 +166,15 @@ pub fn expresses_sale(key: &str) -> bool {
 }
 
 impl Registry {
+    /// The terms of a set below which the list has no other.
+    pub(crate) fn leaves_of(&self, set: TermSet) -> impl Iterator<Item = Term> {
+        self.terms_of(set).filter(|it| {
+            let next = self.keys.get(usize::from(it.0) + 1);
+            // The keys are in alphabetical order, so those below a key come right after it.
+            !next.is_some_and(|next| is_at_or_below(next, self.key(*it)))
+        })
+    }
+
     /// The term for a key, or nothing when the key is not in the list.
     #[must_use]
     pub fn term(&self, key: &str) -> Option<Term> {
@@ -178,6 +190,12 @@ impl Registry {
     /// The key of a term of this list.
     pub(crate) fn key(&self, term: Term) -> &'static str {
         self.keys[usize::from(term.0)]
+    }
+
+    /// The terms of a set, in alphabetical order of their keys.
+    pub(crate) fn terms_of(&self, set: TermSet) -> impl Iterator<Item = Term> {
+        let terms = self.terms().map(|(term, _)| term);
+        terms.filter(move |it| set.contains(*it))
     }
 
     /// Every term of the list with its key, in alphabetical order.
@@ -272,6 +290,12 @@ impl TermSet {
     #[must_use]
     pub fn intersects(self, other: TermSet) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// The terms that either set has.
+    #[must_use]
+    pub(crate) fn with(self, other: TermSet) -> TermSet {
+        TermSet(self.0 | other.0)
     }
 
     /// The terms that the other set has not.

@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use crate::language::{
-    Acceptance, ClauseBlock, ConditionBlock, ConsentWord, Enforced, PolicyFile, RuleBlock,
+    Acceptance, ClauseBlock, ConditionBlock, ConsentWord, Enforced, PolicyFile, RuleBlock, Side,
 };
 use crate::parse;
 use crate::rulebook::ClauseRule;
@@ -14,7 +14,7 @@ pub(crate) fn header_lines(file: &PolicyFile) -> Vec<String> {
     let mut lines = vec![
         format!("is named {}", header.name.get_ref()),
         format!("is titled {}", header.title),
-        format!("was revised on {}", header.revised.get_ref()),
+        format!("dates from {}", header.revised.get_ref()),
         format!("answers questions at {}", header.contact.get_ref()),
         format!("stores data in {}", header.storage_region.get_ref()),
     ];
@@ -32,12 +32,20 @@ pub(crate) fn header_lines(file: &PolicyFile) -> Vec<String> {
             .as_ref()
             .map(|it| format!("holds from {}", it.get_ref())),
     );
+    for point in &file.collection_points {
+        let side = match point.side {
+            Side::App => "app",
+            Side::Site => "site",
+        };
+        lines.push(format!("has the {side} run {}", point.key.get_ref()));
+    }
     for activity in &file.activities {
-        lines.push(format!(
-            "{} needs {}",
-            activity.key.get_ref(),
-            list(&activity.needs)
-        ));
+        let name = activity.key.get_ref().replace('_', " ");
+        let who = match activity.needs.as_slice() {
+            [] => String::new(),
+            needs => format!(" who give {}", list(needs)),
+        };
+        lines.push(format!("lets people {name}{who}"));
     }
     lines
 }
@@ -47,7 +55,10 @@ pub(crate) fn clause_lines(file: &PolicyFile, clause: &ClauseBlock) -> Vec<Strin
     let mut lines = vec![
         format!("is titled {}", clause.title),
         format!("says: {}", clause.says),
-        format!("is enforced {}", clause.enforced.words()),
+        match clause.enforced {
+            Enforced::NotYet => "is a draft".to_owned(),
+            enforced => format!("is enforced {}", enforced.words()),
+        },
     ];
     if let Some(announces) = &clause.announces {
         let revised = announces.revised.as_ref();
@@ -64,20 +75,22 @@ pub(crate) fn clause_lines(file: &PolicyFile, clause: &ClauseBlock) -> Vec<Strin
 }
 
 /// The rules of a clause, each with its place and in words.
-pub(crate) fn rules(text: &str, clause: &ClauseBlock) -> Vec<ClauseRule> {
+pub(crate) fn rules(text: &str, file: &PolicyFile, clause: &ClauseBlock) -> Vec<ClauseRule> {
+    let home = file.policy.storage_region.get_ref();
     let permits = clause.permits.iter().map(|it| (true, it));
     let rules = permits.chain(clause.forbids.iter().map(|it| (false, it)));
     let told = rules.map(|(permits, block)| ClauseRule {
         line: parse::line_and_column(text, block.span().start).0,
+        start: block.span().start,
         decides: clause.enforced != Enforced::NotYet,
         permits,
-        words: rule_words(block.get_ref()),
+        words: rule_words(block.get_ref(), home),
     });
     told.collect()
 }
 
 /// One rule as the end of a sentence that begins with "it is permitted to" or "it is forbidden to".
-fn rule_words(rule: &RuleBlock) -> String {
+fn rule_words(rule: &RuleBlock, home: &str) -> String {
     let mut words = rule.action.word().to_owned();
     if !rule.categories.is_empty() {
         words += &format!(" {}", list(&rule.categories));
@@ -92,10 +105,10 @@ fn rule_words(rule: &RuleBlock) -> String {
         words += &format!(" for {}", list(&rule.purposes));
     }
     if let Some(condition) = &rule.when {
-        words += &format!(" when {}", condition_words(condition.get_ref()));
+        words += &format!(" when {}", condition_words(condition.get_ref(), home));
     }
     if let Some(condition) = &rule.unless {
-        words += &format!(" unless {}", condition_words(condition.get_ref()));
+        words += &format!(" unless {}", condition_words(condition.get_ref(), home));
     }
     for footing in footing(rule) {
         words += &format!(", {footing}");
@@ -112,13 +125,14 @@ pub(crate) fn footing(rule: &RuleBlock) -> Vec<String> {
 }
 
 /// The condition of a rule, or nothing when it asks for none.
-pub(crate) fn condition_of(rule: &RuleBlock) -> String {
+pub(crate) fn condition_of(rule: &RuleBlock, home: &str) -> String {
     let condition = rule.when.as_ref().or(rule.unless.as_ref());
-    condition.map_or_else(String::new, |it| condition_words(it.get_ref()))
+    condition.map_or_else(String::new, |it| condition_words(it.get_ref(), home))
 }
 
-/// A condition as the end of a sentence that goes on with "when" or "unless".
-fn condition_words(condition: &ConditionBlock) -> String {
+/// A condition as the end of a sentence that goes on with "when" or "unless"; `home` is the country
+/// in which data is stored.
+fn condition_words(condition: &ConditionBlock, home: &str) -> String {
     let mut words = Vec::new();
     let mut say = |is_asked: bool, text: String| {
         if is_asked {
@@ -134,21 +148,25 @@ fn condition_words(condition: &ConditionBlock) -> String {
     let acts = &condition.acts;
     say(
         !acts.is_empty(),
-        format!("the value was {}", any(acts.iter().map(Spanned::get_ref))),
+        format!(
+            "the value was {}",
+            any(sorted(acts.iter().map(Spanned::get_ref)))
+        ),
     );
-    let ages = condition.ages.iter().map(|it| it.words());
+    let ages = sorted(&condition.ages).into_iter().map(|it| it.words());
     say(
         !condition.ages.is_empty(),
         format!("the person's age is {}", any(ages)),
     );
-    let regions = condition.regions.iter().map(Spanned::get_ref);
+    let regions = sorted(condition.regions.iter().map(Spanned::get_ref));
     say(
         !condition.regions.is_empty(),
         format!("the person lives in {}", any(regions)),
     );
-    let transfer = "the person lives where data is stored or agreed to the transfer";
-    say(condition.transfer_agreed, transfer.to_owned());
-    let acceptance = condition.acceptance.iter().map(|it| match it {
+    let transfer = format!("the person lives in {home} or agreed to the transfer there");
+    say(condition.transfer_agreed, transfer);
+    let acceptance = sorted(&condition.acceptance);
+    let acceptance = acceptance.into_iter().map(|it| match it {
         Acceptance::Explicit => "the person",
         Acceptance::ContinuedUse => "continued use",
         Acceptance::Guardian => "a guardian",
@@ -189,5 +207,13 @@ fn joined<T: AsRef<str>>(words: impl IntoIterator<Item = T>, last: &str) -> Stri
 }
 
 fn list(keys: &[Spanned<String>]) -> String {
-    all(keys.iter().map(Spanned::get_ref))
+    all(sorted(keys.iter().map(Spanned::get_ref)))
+}
+
+/// In one order, so that what is written in another order is told in the same words.
+fn sorted<'a, T: Ord>(words: impl IntoIterator<Item = &'a T>) -> Vec<&'a T> {
+    let mut words: Vec<_> = words.into_iter().collect();
+    words.sort();
+    words.dedup();
+    words
 }

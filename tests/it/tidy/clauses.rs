@@ -25,7 +25,6 @@ pub(super) const NOT_YET_ENFORCED: &[&str] = &[
     "disclose.anonymized",
     "children.under-13",
     "international.transfer",
-    "policy.acceptance",
     "policy.lawful-use",
     "policy.contact",
 ];

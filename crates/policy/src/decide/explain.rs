@@ -22,6 +22,8 @@ pub struct Step<'r> {
     pub clause: &'r str,
     /// The line at which it begins.
     pub line: usize,
+    /// Where it begins in the text, in bytes: which [`crate::ClauseRule`] it is.
+    pub start: usize,
     /// What it said.
     pub verdict: Verdict,
 }
@@ -62,6 +64,7 @@ fn steps<'r>(rulebook: &'r Rulebook, question: &Question<'_>) -> Vec<Step<'r>> {
     let step = |rule: &Rule, verdict| Step {
         clause: rulebook.clause_of(rule),
         line: rule.line,
+        start: rule.start,
         verdict,
     };
     let permits = rulebook.permits.iter().filter_map(|permit| {
@@ -164,6 +167,33 @@ mod tests {
         for (request, expected) in cases {
             assert_eq!(told(request).1, expected, "{request:?}");
         }
+    }
+
+    #[test]
+    fn rules_on_one_line_are_told_apart() {
+        let (head, _) = TEXT.split_once("[[clause]]").unwrap();
+        let permit = |purpose: &str| {
+            format!(
+                "{{ action = \"use\", purposes = [\"{purpose}\"], categories = [\"user.contact\"], \
+                 basis = \"CONTRACT\" }}"
+            )
+        };
+        let (one, other) = (permit("essential"), permit("functional"));
+        let text = format!(
+            "{head}[[clause]]\nkey = \"share.figures\"\ntitle = \"\"\nsays = \"\"\n\
+             enforced = \"by rules\"\npermit = [{one}, {other}]\n\
+             [[clause]]\nkey = \"share.delivery\"\ntitle = \"\"\nsays = \"\"\n\
+             enforced = \"not yet\"\n"
+        );
+        let rulebook = compile(&text).unwrap();
+        let email = ["user.contact.email"];
+        let request = request(Action::Use, "functional", &email);
+        let explanation = explain(&rulebook, Some(&ADULT), &request, 0);
+        let step = explanation.steps.first().unwrap();
+        let mut rules = rulebook.clauses().iter().flat_map(|it| &it.rules);
+        let told = rules.find(|it| it.start == step.start).unwrap();
+        assert_eq!(explanation.steps.len(), 1);
+        assert!(told.words.contains("for functional"), "{}", told.words);
     }
 
     #[test]

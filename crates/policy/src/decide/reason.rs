@@ -24,7 +24,9 @@ macro_rules! reasons {
             /// Every reason.
             pub const ALL: &[Reason] = &[$(Reason::$variant),*];
 
-            /// The stable name, as it stands in `google.rpc.ErrorInfo.reason`.
+            /// The stable name. Two stand otherwise in `google.rpc.ErrorInfo.reason`, which all
+            /// services share: `ERASED` as `SUBJECT_ERASED`, and `RECIPIENT_KIND_UNKNOWN` as
+            /// `RECIPIENT_KIND`.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {

@@ -60,8 +60,8 @@ impl<'a> Linter<'a> {
         };
         let site = header.site.as_ref().and_then(|it| host(it.get_ref()));
         let own = site.into_iter().flat_map(|it| it.split('.'));
-        let named = [header.name.get_ref(), &header.title].into_iter();
-        let words = named.flat_map(|it| it.split(|it: char| !it.is_ascii_alphanumeric()));
+        // A title is prose, whose words are near to many a domain by chance.
+        let words = header.name.get_ref().split(['.', '-', '_']);
         let own: Vec<String> = own.chain(words).map(str::to_ascii_lowercase).collect();
         for label in domain.to_ascii_lowercase().split('.') {
             if label.len() < NAME_LENGTH_MIN || own.iter().any(|it| it == label) {
@@ -102,8 +102,12 @@ impl<'a> Linter<'a> {
 /// The host of an https address.
 fn host(address: &str) -> Option<&str> {
     let rest = address.strip_prefix("https://")?;
-    let host = rest.split(['/', '?', '#', ':']).next()?;
-    (is_domain(host) && !rest.contains(char::is_whitespace)).then_some(host)
+    let place = rest.split(['/', '?', '#']).next()?;
+    let (host, port) = match place.split_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().is_ok_and(|it| it > 0)),
+        None => (place, true),
+    };
+    (port && is_domain(host) && !rest.contains(char::is_whitespace)).then_some(host)
 }
 
 /// The domain of an e-mail address or of an https address.
@@ -111,8 +115,9 @@ fn domain(contact: &str) -> Option<&str> {
     let Some((name, domain)) = contact.split_once('@') else {
         return host(contact);
     };
-    let is_name = !name.is_empty() && !name.contains(|it: char| it.is_whitespace() || it == '/');
-    (is_name && is_domain(domain)).then_some(domain)
+    let is_allowed = |it: char| it.is_alphanumeric() || "!#$%&'*+-=?^_`{|}~".contains(it);
+    let is_part = |it: &str| !it.is_empty() && it.chars().all(is_allowed);
+    (name.split('.').all(is_part) && is_domain(domain)).then_some(domain)
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -120,7 +125,9 @@ fn is_domain(domain: &str) -> bool {
     let is_label = |it: &str| {
         !it.is_empty() && !it.starts_with('-') && !it.ends_with('-') && it.bytes().all(is_allowed)
     };
-    domain.contains('.') && domain.split('.').all(is_label)
+    // What ends in a number is an address of a machine.
+    let is_named = |it: &str| it.bytes().any(|it| it.is_ascii_alphabetic());
+    domain.split('.').all(is_label) && domain.rsplit_once('.').is_some_and(|it| is_named(it.1))
 }
 
 #[cfg(test)]
@@ -141,6 +148,15 @@ mod tests {
             ("privacy@-example.org", None),
             ("privacy@example..org", None),
             ("privacy@exämple.org", None),
+            ("o'neil+desk@example.org", Some("example.org")),
+            ("mailto:desk@example.org", None),
+            ("desk@1.2.3.4", None),
+            ("https://1.2.3.4/help", None),
+            (".a..b@example.org", None),
+            ("<script>@example.org", None),
+            ("https://example.org:8443/help", Some("example.org")),
+            ("https://example.org:99999999", None),
+            ("https://example.org:0", None),
         ];
         for (address, expected) in cases {
             assert_eq!(domain(address), expected, "{address}");

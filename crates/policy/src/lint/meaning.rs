@@ -3,14 +3,16 @@
 use toml::Spanned;
 
 use super::Linter;
+use super::flow::Flow;
 use crate::finding::Code;
-use crate::language::{ActionWord, Enforced};
-use crate::reach::{self, Obstacle, Place};
+use crate::language::Enforced;
+use crate::reach;
 use crate::rulebook::{Drafts, Rule, Rulebook};
-use crate::vocabulary::{CATEGORIES, TermSet};
+use crate::wording::all;
 
 /// The promises that the services keep whatever the rules say.
-const KEPT_BY_SERVICES: [&str; 3] = [
+const KEPT_BY_SERVICES: [&str; 4] = [
+    "policy.acceptance",
     "policy.changes",
     "protect.channel-and-signatures",
     "protect.storage",
@@ -19,127 +21,83 @@ const KEPT_BY_SERVICES: [&str; 3] = [
 /// The promise that the language keeps by having no word for what it rules out.
 const KEPT_BY_THE_LANGUAGE: &str = "disclose.never-sold";
 
-/// What can happen at all, once the prohibitions have spoken.
-#[derive(Default)]
-struct Flow {
-    collected: TermSet,
-    used: TermSet,
-}
-
 impl Linter<'_> {
     /// Judges the whole of a policy that has no errors.
     pub(super) fn meaning(&mut self) {
         let rulebook = Rulebook::from_checked(self.text, self.file, Drafts::Taken);
         let mut flow = Flow::default();
-        for (index, permit) in rulebook.permits.iter().enumerate() {
+        for permit in &rulebook.permits {
             self.reached(&rulebook, permit, &mut flow);
-            self.shadowed(&rulebook, index);
+            let wide = covering(&rulebook, permit, &rulebook.permits, reach::covers);
+            self.shadowed(&rulebook, permit, wide, "permission");
         }
-        self.collected_and_used(&flow);
-        self.activities(&flow);
+        for forbid in &rulebook.forbids {
+            let wide = covering(&rulebook, forbid, &rulebook.forbids, reach::outweighs);
+            self.shadowed(&rulebook, forbid, wide, "prohibition");
+            self.effect(&rulebook, forbid);
+        }
+        self.flow(&flow);
         self.promises();
     }
 
     /// What a permission can ever permit, and which prohibitions stand in its way.
-    fn reached(&mut self, rulebook: &Rulebook, permit: &Rule, flow: &mut Flow) {
-        let mut forbids: Vec<&Rule> = Vec::new();
-        let (mut is_reached, mut is_possible) = (false, true);
-        for cell in reach::cells(rulebook, permit) {
-            match reach::obstacle(rulebook, permit, cell) {
-                Some(Obstacle::Itself) => is_possible = false,
-                Some(Obstacle::Forbid(it)) if forbids.iter().any(|had| had.start == it.start) => {}
-                Some(Obstacle::Forbid(forbid)) => forbids.push(forbid),
-                None => {
-                    is_reached = true;
-                    match cell.place {
-                        Place::Point(_) => flow.collected.insert(cell.category),
-                        Place::Inside | Place::Kind(_) => flow.used.insert(cell.category),
-                    }
-                }
+    fn reached<'r>(&mut self, rulebook: &'r Rulebook, permit: &'r Rule, flow: &mut Flow<'r>) {
+        let mut obstacles: Vec<Vec<&Rule>> = Vec::new();
+        let mut is_reached = false;
+        for reach in reach::reaches(rulebook, permit) {
+            if !reach.room.is_empty() {
+                is_reached = true;
+                flow.add(reach);
+                continue;
+            }
+            let forbids = reach.room.emptied_by(permit);
+            let starts = |them: &[&Rule]| them.iter().map(|it| it.start).collect::<Vec<_>>();
+            if !obstacles.iter().any(|had| starts(had) == starts(&forbids)) {
+                obstacles.push(forbids);
             }
         }
         if !is_reached {
-            let message = match forbids.first() {
-                _ if !is_possible => "nobody can ever meet its condition".to_owned(),
-                Some(forbid) => format!(
-                    "the prohibition of `{}` at line {} refuses all that this permits",
-                    rulebook.clause_of(forbid),
-                    forbid.line
-                ),
+            let message = match obstacles.first().map(Vec::as_slice) {
                 None => "its points take none of its categories".to_owned(),
+                Some([]) => "nobody can ever meet its condition".to_owned(),
+                Some(forbids) => format!("{} all that this permits", refusing(rulebook, forbids)),
             };
             return self.find_rule(Code::UnreachableRule, rulebook, permit, message);
         }
-        for forbid in forbids.iter().filter(|it| it.clause != permit.clause) {
+        let is_elsewhere =
+            |forbids: &&Vec<&Rule>| forbids.iter().any(|it| it.clause != permit.clause);
+        for forbids in obstacles.iter().filter(is_elsewhere) {
             let message = format!(
-                "the prohibition of `{}` at line {} always refuses a part of what this permits: \
-                 narrow the one or the other",
-                rulebook.clause_of(forbid),
-                forbid.line
+                "{} a part of what this permits: narrow the one or the other",
+                refusing(rulebook, forbids)
             );
             self.find_rule(Code::ClausesContradict, rulebook, permit, message);
         }
     }
 
-    /// Of two permissions that cover the same, the later one is told.
-    fn shadowed(&mut self, rulebook: &Rulebook, index: usize) {
-        let permit = &rulebook.permits[index];
-        let others = rulebook.permits.iter().enumerate();
-        let mut covering = others.filter(|(other, wide)| {
-            let is_same = reach::covers(permit, wide);
-            *other != index && reach::covers(wide, permit) && (!is_same || *other < index)
-        });
-        if let Some((_, wide)) = covering.next() {
+    fn shadowed(&mut self, rulebook: &Rulebook, rule: &Rule, wide: Option<&Rule>, sort: &str) {
+        if let Some(wide) = wide {
             let message = format!(
-                "the permission of `{}` at line {} covers all of this",
+                "the {sort} of `{}` at line {} covers all of this",
                 rulebook.clause_of(wide),
                 wide.line
             );
-            self.find_rule(Code::ShadowedRule, rulebook, permit, message);
+            self.find_rule(Code::ShadowedRule, rulebook, rule, message);
         }
     }
 
-    fn collected_and_used(&mut self, flow: &Flow) {
-        let file = self.file;
-        for point in &file.collection_points {
-            for category in &point.categories {
-                let taken = below(category).common(flow.collected);
-                if !taken.is_empty() && !taken.intersects(flow.used) {
-                    let message = format!(
-                        "no rule lets anybody use or receive `{}`: do not take it, or say what for",
-                        category.get_ref()
-                    );
-                    self.find(Code::CollectedNeverUsable, category, message);
-                }
-            }
-        }
-        for clause in &file.clauses {
-            self.clause = Some(clause);
-            let permits = clause.permits.iter().map(Spanned::get_ref);
-            let outgoing = permits.filter(|it| it.action != ActionWord::Collect);
-            for category in outgoing.flat_map(|it| &it.categories) {
-                if !below(category).intersects(flow.collected) {
-                    let message = format!("no point takes `{}`", category.get_ref());
-                    self.find(Code::UsableNeverCollected, category, message);
-                }
-            }
-            self.clause = None;
-        }
-    }
-
-    fn activities(&mut self, flow: &Flow) {
-        let file = self.file;
-        for activity in &file.activities {
-            for needed in &activity.needs {
-                if !below(needed).intersects(flow.collected) {
-                    let message = format!(
-                        "nobody can {}: `{}` cannot be collected anywhere",
-                        activity.key.get_ref().replace('_', " "),
-                        needed.get_ref()
-                    );
-                    self.find(Code::ActivityImpossible, needed, message);
-                }
-            }
+    /// A prohibition that speaks of nothing permitted says something only to later permissions.
+    fn effect(&mut self, rulebook: &Rulebook, forbid: &Rule) {
+        let areas = rulebook.permits.iter();
+        let mut areas = areas.flat_map(|it| reach::areas(rulebook, it));
+        if !areas.any(|it| it.touched_by(forbid).is_some()) {
+            let message = "no rule permits any of this: it only guards against later permissions";
+            self.find_rule(
+                Code::ProhibitionWithoutEffect,
+                rulebook,
+                forbid,
+                message.to_owned(),
+            );
         }
     }
 
@@ -182,9 +140,33 @@ impl Linter<'_> {
     }
 }
 
-/// A category and all below it. The text has no errors, so each is in the vocabulary.
-fn below(category: &Spanned<String>) -> TermSet {
-    CATEGORIES
-        .below([category.get_ref().as_str()])
-        .unwrap_or_default()
+/// The first rule that covers all of another one: of two that cover the same, the later one is told.
+/// A draft covers nothing of what decides, because without that rule it would not be decided.
+fn covering<'r>(
+    rulebook: &Rulebook,
+    rule: &Rule,
+    rules: &'r [Rule],
+    covers: fn(&Rule, &Rule) -> bool,
+) -> Option<&'r Rule> {
+    let is_in_force = |it: &Rule| !rulebook.is_draft(it);
+    rules.iter().find(|wide| {
+        let has_same_force = is_in_force(wide) == is_in_force(rule);
+        let is_first = wide.start < rule.start || !has_same_force || !covers(rule, wide);
+        wide.start != rule.start
+            && (is_in_force(wide) || !is_in_force(rule))
+            && covers(wide, rule)
+            && is_first
+    })
+}
+
+/// Prohibitions as the beginning of a sentence that goes on with what they refuse.
+fn refusing(rulebook: &Rulebook, forbids: &[&Rule]) -> String {
+    let places = forbids
+        .iter()
+        .map(|it| format!("`{}` at line {}", rulebook.clause_of(it), it.line));
+    let places = all(places);
+    match forbids.len() {
+        1 => format!("the prohibition of {places} refuses"),
+        _ => format!("the prohibitions of {places} together refuse"),
+    }
 }

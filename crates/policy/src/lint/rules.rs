@@ -4,21 +4,26 @@ use toml::Spanned;
 
 use super::Linter;
 use crate::finding::Code;
-use crate::language::{ActionWord, Basis, ConditionBlock, ConsentWord, RuleBlock};
+use crate::language::{
+    ActionWord, AgeBand, Basis, ConditionBlock, ConsentWord, Enforced, RuleBlock,
+};
 use crate::nearest::did_you_mean;
 use crate::retention::Retention;
 use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS};
+use crate::wording::all;
 
-/// Those who would get data for their own gain.
-const COMMERCIAL_KINDS: [&str; 3] = ["advertiser", "affiliate", "partner"];
-
-/// The purpose that is another company's gain.
-const FOR_THIRD_PARTIES: &str = "marketing.advertising.third_party";
-
-/// Whether a purpose reaches the advertising of third parties.
-fn is_for_third_parties(purpose: &str) -> bool {
-    let terms = [purpose, FOR_THIRD_PARTIES].map(|it| PURPOSES.term(it));
-    matches!(terms, [Some(one), Some(other)] if PURPOSES.touch(one, other))
+/// What a condition asks for that no running suite records yet.
+fn not_fed(condition: &ConditionBlock) -> Vec<&'static str> {
+    let is_confirmed = condition.consent == Some(ConsentWord::PurposeConfirmed);
+    let all = [
+        ("`aggregate_only`", condition.aggregate_only),
+        ("`approval`", condition.approval),
+        ("`under 13`", condition.ages.contains(&AgeBand::Under13)),
+        ("`transfer_agreed`", condition.transfer_agreed),
+        ("`confirmed for this purpose`", is_confirmed),
+    ];
+    let asked = all.into_iter().filter(|(_, is_asked)| *is_asked);
+    asked.map(|(word, _)| word).collect()
 }
 
 impl Linter<'_> {
@@ -99,6 +104,16 @@ impl Linter<'_> {
             let message = "only `disclose` has a recipient: write \"for this purpose\"";
             self.find(Code::WordOutOfPlace, block, message);
         }
+        let words = not_fed(condition);
+        if !words.is_empty() && !self.is_draft() {
+            let message = format!("no running suite records {} yet", all(words));
+            self.find(Code::ConditionNotFed, block, message);
+        }
+    }
+
+    fn is_draft(&self) -> bool {
+        self.clause
+            .is_some_and(|it| it.enforced == Enforced::NotYet)
     }
 
     /// A permission is never wider than its words: each list that bounds it must be there.
@@ -212,38 +227,13 @@ impl Linter<'_> {
         self.find(Code::RetentionDisagrees, retention, message);
     }
 
-    /// Whoever pays for the data of single persons with money, reach or custom gets none.
-    fn sale_in_disguise(&mut self, rule: &RuleBlock) {
-        let is_figures = rule
-            .when
-            .as_ref()
-            .is_some_and(|it| it.get_ref().aggregate_only);
-        if rule.action != ActionWord::Disclose || is_figures {
+    /// Each kind of recipient falls under one clause, so that no other clause can widen what it
+    /// gets of a person. Figures are of nobody.
+    fn kinds_fall_under_this_clause(&mut self, rule: &RuleBlock) {
+        let when = rule.when.as_ref();
+        if when.is_some_and(|it| it.get_ref().aggregate_only) {
             return;
         }
-        let commercial = rule.recipient_kinds.iter();
-        for kind in commercial.filter(|it| COMMERCIAL_KINDS.contains(&it.get_ref().as_str())) {
-            let message = format!(
-                "a permission for `{}` is one for figures: add `aggregate_only = true` to its `when`",
-                kind.get_ref()
-            );
-            self.find(Code::SaleInDisguise, kind, message);
-        }
-        for purpose in rule
-            .purposes
-            .iter()
-            .filter(|it| is_for_third_parties(it.get_ref()))
-        {
-            let message = format!(
-                "`{}` is the business of others: nobody's data is disclosed for it, only figures",
-                purpose.get_ref()
-            );
-            self.find(Code::SaleInDisguise, purpose, message);
-        }
-    }
-
-    /// Each kind of recipient falls under one clause, so that no other clause can widen it.
-    fn kinds_fall_under_this_clause(&mut self, rule: &RuleBlock) {
         let here = self.clause.map(|it| it.key.get_ref());
         for kind in &rule.recipient_kinds {
             let declared = &self.file.recipient_kinds;
@@ -258,10 +248,14 @@ impl Linter<'_> {
         }
     }
 
-    /// Without a prohibition that names the accepted acts, a point would accept every act.
+    /// Without a prohibition that names the accepted acts, a point would accept every act. One that
+    /// is a draft keeps nothing from a permission that decides.
     fn acts_are_declared(&mut self, rule: &RuleBlock) {
+        let is_draft = self.is_draft();
         for point in &rule.points {
-            let mut forbids = self.file.clauses.iter().flat_map(|it| &it.forbids);
+            let clauses = self.file.clauses.iter();
+            let speaking = clauses.filter(|it| is_draft || it.enforced != Enforced::NotYet);
+            let mut forbids = speaking.flat_map(|it| &it.forbids);
             let is_declared = forbids.any(|forbid| {
                 let forbid = forbid.get_ref();
                 let covers = forbid.action == ActionWord::Collect

@@ -88,12 +88,22 @@ impl Person {
     }
 }
 
-/// Whether a permission would serve somebody's trade, so that it may be about figures only.
-fn is_commercial(action: &str, kinds: &[&str], purposes: &[&str]) -> bool {
+/// What a permission must ask for, because the linter takes anything else for a sale in disguise.
+fn needed(action: &str, kinds: &[&str], purposes: &[&str]) -> Option<&'static str> {
     let others = "marketing.advertising.third_party";
     let is_others = |it: &&str| others.starts_with(it) || it.starts_with(others);
+    let is_sharing = |it: &&str| it.starts_with("third_party_sharing");
     let is_trader = |it: &&str| ["advertiser", "affiliate", "partner"].contains(it);
-    action == "disclose" && (kinds.iter().any(is_trader) || purposes.iter().any(is_others))
+    let has_cases = |it: &&str| ["acquirer", "authority"].contains(it);
+    let is_for_others = purposes.iter().any(is_others);
+    if action != "disclose" {
+        return is_for_others.then_some("consent = \"for this purpose\"");
+    }
+    if is_for_others || kinds.iter().any(is_trader) {
+        return Some("aggregate_only = true");
+    }
+    let is_case = purposes.iter().any(is_sharing) || kinds.iter().any(has_cases);
+    is_case.then_some("approval = true")
 }
 
 /// The few words that the policies, people and requests of one round share.
@@ -301,11 +311,14 @@ impl World {
             ..self.stray(dice)
         });
         let condition = self.condition("when", action, dice);
-        if is_commercial(action, kinds, &purposes) && !condition.contains("aggregate_only") {
-            // The linter takes anything else for a sale in disguise.
-            return text + "when = { aggregate_only = true }\n";
+        match needed(action, kinds, &purposes) {
+            Some(needed)
+                if !condition.contains(needed) && !condition.contains("aggregate_only") =>
+            {
+                text + &format!("when = {{ {needed} }}\n")
+            }
+            _ => text + &condition,
         }
-        text + &condition
     }
 
     fn forbid(&self, kinds: &[(&'static str, usize)], dice: &mut Dice) -> String {

@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use policy::{
-    Acceptance, Action, AgeBand, CATEGORIES, Clause, ConsentEntry, ConsentState, Effect,
-    Explanation, PURPOSES, Reason, Recipient, RecipientId, Request, Rulebook, Standing, Subject,
-    Verdict,
+    Acceptance, Action, AgeBand, CATEGORIES, Clause, ConsentEntry, ConsentState, Decision, Effect,
+    Enforced, Explanation, PURPOSES, Reason, Recipient, RecipientId, Request, Rulebook, Standing,
+    Subject, Verdict,
 };
 
 use super::{compiled, read};
@@ -119,15 +119,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let subject = args.person.subject(&consents)?;
     let explanation = policy::explain(&rulebook, subject.as_ref(), &request, NOW);
     tell(&args.file, &rulebook, &explanation);
-    if explanation.decision.effect == Effect::Deny {
-        let drafts = policy::compile_with_drafts(&read(&args.file)?)?;
-        let drafted = policy::explain(&drafts, subject.as_ref(), &request, NOW).decision;
-        if drafted.effect == Effect::Permit {
-            let clauses = drafted.clauses.join(", ");
+    let drafts = policy::compile_with_drafts(&read(&args.file)?)?;
+    let drafted = policy::explain(&drafts, subject.as_ref(), &request, NOW).decision;
+    tell_drafts(explanation.decision.effect, &drafted);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What would be answered otherwise if the drafts decided too.
+fn tell_drafts(effect: Effect, drafted: &Decision<'_>) {
+    let clauses = drafted.clauses.join(", ");
+    match (effect, drafted.reason) {
+        (Effect::Deny, None) => {
             say!("it would be permitted by {clauses}, once what is a draft there is enforced");
         }
+        (Effect::Permit, Some(reason)) => say!(
+            "a draft would refuse this: {} by {clauses}: {}",
+            reason.as_str(),
+            reason.explanation()
+        ),
+        _ => {}
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 impl RequestArgs {
@@ -247,7 +258,7 @@ fn tell(file: &Path, rulebook: &Rulebook, explanation: &Explanation<'_>) {
         ),
     }
     for step in &explanation.steps {
-        let words = words_at(rulebook, step.line);
+        let words = words_at(rulebook, step.start);
         let because = |reason: Reason| format!("{}: {}", reason.as_str(), reason.explanation());
         let (place, clause) = (format!("{}:{}", file.display(), step.line), step.clause);
         match step.verdict {
@@ -266,16 +277,21 @@ fn tell(file: &Path, rulebook: &Rulebook, explanation: &Explanation<'_>) {
     }
 }
 
-/// The rule that begins at a line, in words.
-fn words_at(rulebook: &Rulebook, line: usize) -> &str {
+/// The rule that begins at a place of the text, in words.
+fn words_at(rulebook: &Rulebook, start: usize) -> &str {
     let mut rules = rulebook.clauses().iter().flat_map(|it| &it.rules);
-    rules.find(|it| it.line == line).map_or("", |it| &it.words)
+    rules
+        .find(|it| it.start == start)
+        .map_or("", |it| &it.words)
 }
 
 fn read_aloud(file: &Path, clause: &Clause) {
     say!("{}: {}", clause.key, clause.title);
     say!("{}", clause.says.replace('\n', " "));
-    say!("It is enforced {}.", clause.enforced.words());
+    match clause.enforced {
+        Enforced::NotYet => say!("It is a draft: its rules decide nothing yet."),
+        enforced => say!("It is enforced {}.", enforced.words()),
+    }
     for rule in &clause.rules {
         let is = if rule.decides { "is" } else { "would be" };
         let what = if rule.permits {

@@ -1,0 +1,147 @@
+//! What the linter tells of rules that must be read together.
+
+use policy::{Code, Finding, check};
+
+const SOUND: &str = include_str!("sound_policy.toml");
+const ACTS: &str = "[[clause.forbid]]\naction = \"collect\"\nunless = { acts = [\"typed\"] }\n";
+const NAME: &str = "action = \"use\"\npurposes = [\"essential.service.operations.support\"]\n\
+                    categories = [\"user.name\", \"user.contact.email\"]\n\
+                    basis = \"LEGITIMATE_INTERESTS\"\n";
+
+/// The sound policy without its prohibition, or with it in another clause.
+fn with_acts(clause: &str) -> String {
+    assert_eq!(SOUND.matches(ACTS).count(), 1);
+    format!("{}{clause}", SOUND.replace(ACTS, ""))
+}
+
+fn clause(key: &str, enforced: &str, rules: &str) -> String {
+    format!(
+        "[[clause]]\nkey = \"{key}\"\ntitle = \"\"\nsays = \"\"\nenforced = \"{enforced}\"\n{rules}"
+    )
+}
+
+fn found(text: &str, code: Code) -> Vec<Finding> {
+    check(text)
+        .into_iter()
+        .filter(|it| it.code == code)
+        .collect()
+}
+
+#[test]
+fn a_draft_says_nothing_about_the_acts_of_a_permission_in_force() {
+    let acts = |enforced| with_acts(&clause("acts", enforced, ACTS));
+    let drafted =
+        |text: String| text.replacen("enforced = \"by rules\"", "enforced = \"not yet\"", 1);
+    for (text, is_found) in [
+        (with_acts(""), true),
+        (acts("not yet"), true),
+        (acts("by rules"), false),
+        (drafted(acts("not yet")), false),
+        (drafted(acts("by rules")), false),
+    ] {
+        let found = found(&text, Code::PointWithoutActs);
+        assert_eq!(!found.is_empty(), is_found, "{text}");
+    }
+}
+
+#[test]
+fn a_draft_covers_nothing_of_what_decides() {
+    let same = format!("[[clause.permit]]\n{NAME}");
+    let wide = same.replace("[\"user.name\", \"user.contact.email\"]", "[\"user\"]");
+    for (rule, enforced, shadowed) in [
+        (&same, "by rules", Some("use.again")),
+        (&same, "not yet", Some("use.again")),
+        (&wide, "by rules", Some("use.answer")),
+        (&wide, "not yet", None),
+    ] {
+        let text = format!("{SOUND}\n{}", clause("use.again", enforced, rule));
+        let found = found(&text, Code::ShadowedRule);
+        let clauses: Vec<_> = found.iter().map(|it| it.clause.as_deref()).collect();
+        let expected: Vec<_> = shadowed.into_iter().map(Some).collect();
+        assert_eq!(clauses, expected, "{enforced} {rule}");
+    }
+    // What stands first and is a draft is covered by what decides further down.
+    let before = clause("use.before", "not yet", &same);
+    let text = SOUND.replacen("[[clause]]", &format!("{before}\n[[clause]]"), 1);
+    let found = found(&text, Code::ShadowedRule);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].clause.as_deref(), Some("use.before"));
+}
+
+#[test]
+fn an_activity_is_impossible_when_no_one_person_can_give_all_of_it() {
+    let whole = "points = [\"form\"]\npurposes = [\"essential.service\"]\nbasis = \"CONTRACT\"\n\
+                 retention = \"for 2 years\"\n";
+    assert_eq!(SOUND.matches(whole).count(), 1);
+    let taking = |names: &str, addresses: &str| {
+        let name = format!("{whole}categories = [\"user.name\"]\nwhen = {{ {names} }}\n");
+        let rest = "categories = [\"user.contact.address\", \"user.contact.email\"]";
+        let address = format!("{whole}{rest}\nwhen = {{ {addresses} }}\n");
+        let both = format!("{name}[[clause.permit]]\naction = \"collect\"\n{address}");
+        let text = SOUND.replace(whole, &both);
+        text.replace("needs = [", "needs = [\"user.name\", ")
+    };
+    let minors = "ages = [\"13 to 15\", \"16 to 17\"]";
+    for (names, addresses, is_found) in [
+        (minors, "ages = [\"adult\"]", true),
+        (minors, "ages = [\"adult\", \"16 to 17\"]", false),
+        ("regions = [\"US\"]", "regions = [\"FR\"]", true),
+        ("regions = [\"US\"]", minors, false),
+        (
+            "acceptance = [\"explicit\"]",
+            "acceptance = [\"guardian\"]",
+            true,
+        ),
+        ("acceptance = [\"explicit\"]", "order = true", false),
+    ] {
+        let found = found(&taking(names, addresses), Code::ActivityImpossible);
+        assert_eq!(
+            found.len(),
+            usize::from(is_found),
+            "{names} {addresses}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn all_prohibitions_that_leave_nothing_together_are_named() {
+    let forbid =
+        |unless: &str| format!("[[clause.forbid]]\naction = \"use\"\nunless = {{ {unless} }}\n");
+    let rules = [
+        clause("use.grown", "by rules", &forbid("ages = [\"adult\"]")),
+        clause("use.here", "by rules", &forbid("regions = [\"US\"]")),
+        clause(
+            "use.young",
+            "by rules",
+            &forbid("ages = [\"13 to 15\", \"16 to 17\"]"),
+        ),
+    ];
+    let found = found(
+        &format!("{SOUND}\n{}", rules.concat()),
+        Code::UnreachableRule,
+    );
+    assert_eq!(found.len(), 1);
+    let message = &found[0].message;
+    assert!(
+        message.starts_with("the prohibitions of `use.grown` at line "),
+        "{message}"
+    );
+    assert!(message.contains(" and `use.young` at line "), "{message}");
+    assert!(
+        message.ends_with(" together refuse all that this permits"),
+        "{message}"
+    );
+}
+
+#[test]
+fn figures_may_be_permitted_by_any_clause_and_persons_by_one() {
+    let figures = "[[clause.permit]]\naction = \"disclose\"\nrecipient_kinds = [\"carrier\"]\n\
+                   purposes = [\"analytics\"]\ncategories = [\"user.contact.address\"]\n\
+                   basis = \"LEGITIMATE_INTERESTS\"\n";
+    for (when, is_found) in [("aggregate_only = true", false), ("order = true", true)] {
+        let rule = format!("{figures}when = {{ {when} }}\n");
+        let text = format!("{SOUND}\n{}", clause("share.figures", "by rules", &rule));
+        let found = found(&text, Code::RecipientKindElsewhere);
+        assert_eq!(!found.is_empty(), is_found, "{when}");
+    }
+}
