@@ -27,5 +27,6 @@ mod suite;
 mod tamper;
 mod tidy;
 mod traces;
+mod withheld;
 mod witness;
 mod witnessed;

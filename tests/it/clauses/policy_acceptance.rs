@@ -17,6 +17,7 @@ const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
 const ASKS_FOR_ACCEPTANCE: &str = r#"
 [[clause]]
 key = "policy.acceptance-of-this-text"
+enforced = "by rules"
 title = "This text is accepted first"
 says = "Nothing is collected from anybody who has not said yes to this text."
 

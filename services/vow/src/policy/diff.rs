@@ -45,6 +45,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         1 => say!("1 clause changes"),
         count => say!("{count} clauses change"),
     }
+    if let Some(fault) = policy::unrevised(&old, &new) {
+        say!("{fault}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
