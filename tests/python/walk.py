@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import uuid
 
 import grpc
@@ -34,7 +35,10 @@ def make_stubs(folder):
     sys.path.insert(0, str(folder))
     stubs = {}
     for name in names:
-        stubs[name] = importlib.import_module(f"vow.{name}.v1.{name}_pb2")
+        # A package may lie in several files; whoever calls it need not know in which.
+        parts = sorted((ROOT / "proto" / "vow" / name / "v1").glob("*.proto"))
+        modules = [importlib.import_module(f"vow.{name}.v1.{it.stem}_pb2") for it in parts]
+        stubs[name] = types.SimpleNamespace(**{key: value for it in modules for key, value in vars(it).items()})
         stubs[name + "_grpc"] = importlib.import_module(f"vow.{name}.v1.{name}_pb2_grpc")
     return stubs
 
