@@ -145,3 +145,143 @@ fn figures_may_be_permitted_by_any_clause_and_persons_by_one() {
         assert_eq!(!found.is_empty(), is_found, "{when}");
     }
 }
+
+/// The line at which the last of some equal texts begins.
+fn line_of(text: &str, last: &str) -> usize {
+    let start = text.rfind(last).expect("it stands there");
+    1 + text[..start].matches('\n').count()
+}
+
+/// A second permission of the same thing is needless only when whoever meets its condition meets the
+/// first one's. `wide` is the condition of the first, `narrow` of the second.
+#[test]
+fn a_permission_covers_another_only_when_each_part_of_its_condition_is_met_too() {
+    for (wide, narrow, is_covered) in [
+        ("order = true", "order = true", true),
+        ("order = true", "approval = true", false),
+        ("approval = true", "approval = true, order = true", true),
+        ("approval = true", "order = true", false),
+        (
+            "consent = \"for this purpose\"",
+            "consent = \"for this purpose\"",
+            true,
+        ),
+        ("consent = \"for this purpose\"", "order = true", false),
+        (
+            "consent = \"for this purpose\"",
+            "consent = \"confirmed for this purpose\"",
+            false,
+        ),
+        ("transfer_agreed = true", "transfer_agreed = true", true),
+        ("transfer_agreed = true", "order = true", false),
+        ("ages = [\"adult\"]", "ages = [\"adult\"]", true),
+        ("ages = [\"adult\"]", "ages = [\"16 to 17\"]", false),
+        (
+            "ages = [\"adult\"]",
+            "ages = [\"adult\", \"16 to 17\"]",
+            false,
+        ),
+        (
+            "ages = [\"adult\", \"16 to 17\"]",
+            "ages = [\"adult\"]",
+            true,
+        ),
+        ("ages = [\"adult\"]", "order = true", false),
+        ("regions = [\"US\", \"CA\"]", "regions = [\"CA\"]", true),
+        ("regions = [\"US\"]", "regions = [\"CA\"]", false),
+        ("regions = [\"US\"]", "approval = true", false),
+        (
+            "acceptance = [\"explicit\"]",
+            "acceptance = [\"explicit\"]",
+            true,
+        ),
+        (
+            "acceptance = [\"explicit\"]",
+            "acceptance = [\"guardian\"]",
+            false,
+        ),
+        ("acceptance = [\"explicit\"]", "order = true", false),
+    ] {
+        let rule = |when: &str| format!("[[clause.permit]]\n{NAME}when = {{ {when} }}\n");
+        let rules = format!("{}{}", rule(wide), rule(narrow));
+        let plain = "[[clause.permit]]\naction = \"use\"\n";
+        assert_eq!(SOUND.matches(plain).count(), 1);
+        // The sound policy's own permission of it is without a condition, and goes.
+        let (before, after) = SOUND.split_once(plain).expect("it is there");
+        let rest = after.find("\n\n").map_or("", |it| &after[it..]);
+        let text = format!("{before}{rules}{rest}");
+        let second = line_of(&text, &rule(narrow));
+        let found = found(&text, Code::ShadowedRule);
+        let covered = found.iter().any(|it| it.line == second);
+        assert_eq!(covered, is_covered, "{wide} | {narrow}: {found:?}");
+    }
+}
+
+/// A second prohibition is needless only when it is lifted whenever the first one is.
+#[test]
+fn a_prohibition_outweighs_another_only_when_it_is_lifted_by_no_more() {
+    for (first, second_words, is_needless) in [
+        ("", "", true),
+        ("", "unless = { order = true }", true),
+        ("unless = { order = true }", "", false),
+        (
+            "unless = { order = true }",
+            "unless = { order = true }",
+            true,
+        ),
+        (
+            "unless = { approval = true }",
+            "unless = { order = true }",
+            false,
+        ),
+        (
+            "unless = { ages = [\"adult\"] }",
+            "unless = { ages = [\"adult\", \"16 to 17\"] }",
+            true,
+        ),
+    ] {
+        let rule = |unless: &str| format!("[[clause.forbid]]\naction = \"disclose\"\n{unless}\n");
+        let rules = format!("{}{}", rule(first), rule(second_words));
+        let text = format!("{SOUND}\n{}", clause("share.never", "by rules", &rules));
+        let found = found(&text, Code::ShadowedRule);
+        let second = line_of(&text, &rule(second_words));
+        let needless = found.iter().any(|it| it.line == second);
+        assert_eq!(needless, is_needless, "{first} | {second_words}: {found:?}");
+    }
+}
+
+#[test]
+fn a_use_may_not_keep_longer_than_every_collection_whatever_the_unit() {
+    let kept = "retention = \"for 2 years\"";
+    let basis = "basis = \"LEGITIMATE_INTERESTS\"";
+    assert_eq!(
+        (SOUND.matches(kept).count(), SOUND.matches(basis).count()),
+        (1, 1)
+    );
+    for (collected, used, disagrees) in [
+        ("2 months", "60 days", false),
+        ("2 months", "61 days", true),
+        ("1 years", "12 months", false),
+        ("1 years", "13 months", true),
+        ("364 days", "1 years", true),
+        ("365 days", "1 years", false),
+    ] {
+        let singular = |it: &str| it.replace("1 years", "1 year");
+        let text = SOUND
+            .replace(
+                kept,
+                &format!("retention = \"for {}\"", singular(collected)),
+            )
+            .replace(
+                basis,
+                &format!("{basis}\nretention = \"for {}\"", singular(used)),
+            );
+        let found = found(&text, Code::RetentionDisagrees);
+        assert_eq!(
+            !found.is_empty(),
+            disagrees,
+            "{collected} {used}: {:?}",
+            check(&text)
+        );
+    }
+}
