@@ -45,6 +45,13 @@ fn a_draft_says_nothing_about_the_acts_of_a_permission_in_force() {
 }
 
 #[test]
+fn a_prohibition_that_names_the_point_says_which_acts_it_knows() {
+    let named = ACTS.replace("unless", "points = [\"form\"]\nunless");
+    let text = with_acts(&clause("acts", "by rules", &named));
+    assert!(found(&text, Code::PointWithoutActs).is_empty());
+}
+
+#[test]
 fn a_draft_covers_nothing_of_what_decides() {
     let same = format!("[[clause.permit]]\n{NAME}");
     let wide = same.replace("[\"user.name\", \"user.contact.email\"]", "[\"user\"]");
