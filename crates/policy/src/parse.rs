@@ -247,6 +247,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_clause_lacks_is_told_with_that_clause() {
+        let block = |key: &str, title: &str| {
+            format!("[[clause]]\nkey = \"{key}\"\n{title}says = \"\"\nenforced = \"by rules\"\n")
+        };
+        let before = block("a.b", "title = \"\"\n");
+        let lacking = block("c.d", "");
+        let finding = parse(&format!("{before}{lacking}{before}")).unwrap_err();
+        assert_eq!(finding.message, "missing field `title`");
+        assert_eq!((finding.line, finding.column), (6, 1));
+        assert_eq!(finding.clause.as_deref(), Some("c.d"));
+    }
+
+    #[test]
     fn an_unknown_word_is_told_with_the_one_meant() {
         let cases = [
             (

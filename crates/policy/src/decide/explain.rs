@@ -216,4 +216,27 @@ mod tests {
             assert_eq!(told(request), (Effect::Deny, vec![]));
         }
     }
+
+    #[test]
+    fn what_the_state_of_a_person_refuses_has_no_steps() {
+        let rulebook = compile(TEXT).unwrap();
+        let email = ["user.contact.email"];
+        let at = Action::Collect {
+            point: "form",
+            act: "typed",
+        };
+        let request = request(at, "essential.service", &email);
+        let restricted = Subject {
+            standing: Standing::Restricted,
+            ..ADULT
+        };
+        for (subject, has_steps) in [
+            (Some(&ADULT), true),
+            (Some(&restricted), false),
+            (None, false),
+        ] {
+            let explanation = explain(&rulebook, subject, &request, 0);
+            assert_eq!(!explanation.steps.is_empty(), has_steps, "{subject:?}");
+        }
+    }
 }

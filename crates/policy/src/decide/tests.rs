@@ -305,11 +305,12 @@ fn a_yes_that_must_be_confirmed_counts_only_then() {
         ..consents()[0]
     };
     let lapsed = Some(NOW);
-    let cases: [(&[ConsentEntry], Option<Reason>); 5] = [
+    let cases: [(&[ConsentEntry], Option<Reason>); 6] = [
         (&[entry(true, None)], None),
         (&[entry(false, None)], Some(Reason::NotConfirmed)),
         (&[entry(false, None), entry(true, None)], None),
         (&[entry(true, lapsed)], Some(Reason::ConsentExpired)),
+        (&[entry(false, lapsed)], Some(Reason::ConsentExpired)),
         (
             &[entry(true, lapsed), entry(false, None)],
             Some(Reason::NotConfirmed),
@@ -318,6 +319,24 @@ fn a_yes_that_must_be_confirmed_counts_only_then() {
     for (consents, reason) in cases {
         let decision = decide(&[&rulebook], Some(&adult(consents)), &advertising, NOW);
         assert_eq!(decision.reason, reason, "{consents:?}");
+    }
+}
+
+#[test]
+fn what_no_point_takes_is_refused_by_the_clause_that_permits_to_collect() {
+    // The clause about collecting comes last in the text.
+    let (head, rest) = TEXT.split_once("[[clause]]").unwrap();
+    let (taking, rest) = rest.split_once("[[clause]]").unwrap();
+    let text = format!("{head}[[clause]]{rest}\n[[clause]]{taking}");
+    let rulebook = compile(&text).unwrap();
+    for (point, categories) in [("form", ["user.name"]), ("nowhere", ["user.contact.email"])] {
+        let request = collect(point, "typed", &categories);
+        let decision = decide(&[&rulebook], Some(&adult(&[])), &request, NOW);
+        assert_eq!(
+            (decision.reason, decision.clauses),
+            (Some(Reason::CategoryNotDeclared), vec!["take.form"]),
+            "{point}"
+        );
     }
 }
 
