@@ -111,7 +111,7 @@ fn an_activity_is_impossible_when_no_one_person_can_give_all_of_it() {
 }
 
 #[test]
-fn all_prohibitions_that_leave_nothing_together_are_named() {
+fn the_prohibitions_that_leave_nothing_together_are_named_and_no_others() {
     let forbid =
         |unless: &str| format!("[[clause.forbid]]\naction = \"use\"\nunless = {{ {unless} }}\n");
     let rules = [
@@ -134,6 +134,7 @@ fn all_prohibitions_that_leave_nothing_together_are_named() {
         "{message}"
     );
     assert!(message.contains(" and `use.young` at line "), "{message}");
+    assert!(!message.contains("use.here"), "{message}");
     assert!(
         message.ends_with(" together refuse all that this permits"),
         "{message}"
@@ -224,6 +225,41 @@ fn a_permission_covers_another_only_when_each_part_of_its_condition_is_met_too()
     }
 }
 
+/// The acts of a permission are a part of its condition like any other.
+#[test]
+fn a_permission_to_collect_covers_another_only_for_acts_that_it_takes_too() {
+    let kept = "retention = \"for 2 years\"\n";
+    assert_eq!(SOUND.matches(kept).count(), 1);
+    for (wide, narrow, is_covered) in [
+        ("acts = [\"typed\"]", "acts = [\"typed\"]", true),
+        ("acts = [\"chosen\", \"typed\"]", "acts = [\"typed\"]", true),
+        (
+            "acts = [\"typed\"]",
+            "acts = [\"typed\"], order = true",
+            true,
+        ),
+        ("acts = [\"typed\"]", "acts = [\"chosen\"]", false),
+        (
+            "acts = [\"typed\"]",
+            "acts = [\"chosen\", \"typed\"]",
+            false,
+        ),
+        ("acts = [\"typed\"]", "order = true", false),
+        ("order = true", "acts = [\"typed\"]", false),
+    ] {
+        let second = format!(
+            "[[clause.permit]]\naction = \"collect\"\npoints = [\"form\"]\n\
+             purposes = [\"essential.service\"]\nbasis = \"CONTRACT\"\n{kept}\
+             when = {{ {narrow} }}\n"
+        );
+        let both = format!("{kept}when = {{ {wide} }}\n{second}");
+        let text = SOUND.replace(kept, &both);
+        let found = found(&text, Code::ShadowedRule);
+        let covered = found.iter().any(|it| it.line == line_of(&text, &second));
+        assert_eq!(covered, is_covered, "{wide} | {narrow}: {found:?}");
+    }
+}
+
 /// A second prohibition is needless only when it is lifted whenever the first one is.
 #[test]
 fn a_prohibition_outweighs_another_only_when_it_is_lifted_by_no_more() {
@@ -290,5 +326,91 @@ fn a_use_may_not_keep_longer_than_every_collection_whatever_the_unit() {
             "{collected} {used}: {:?}",
             check(&text)
         );
+    }
+}
+
+#[test]
+fn figures_meet_no_condition_that_asks_for_a_person() {
+    for (asked, is_met) in [
+        ("order = true", true),
+        ("approval = true", true),
+        ("consent = \"for this purpose\"", false),
+        ("transfer_agreed = true", false),
+        ("acceptance = [\"explicit\"]", false),
+        ("ages = [\"adult\"]", false),
+        ("regions = [\"US\"]", false),
+    ] {
+        let figures = |when: &str| format!("[[clause.permit]]\n{NAME}when = {{ {when} }}\n");
+        let permit = figures(&format!("aggregate_only = true, {asked}"));
+        let forbid = format!("[[clause.forbid]]\naction = \"use\"\nunless = {{ {asked} }}\n");
+        let forbidden = format!("{}{forbid}", figures("aggregate_only = true"));
+        for (rules, told) in [
+            (permit, "nobody can ever meet its condition".to_owned()),
+            (
+                forbidden,
+                "the prohibition of `use.figures` at line ".to_owned(),
+            ),
+        ] {
+            let text = format!("{SOUND}\n{}", clause("use.figures", "by rules", &rules));
+            let found = found(&text, Code::UnreachableRule);
+            assert_eq!(found.is_empty(), is_met, "{rules}: {found:?}");
+            let is_told = found.iter().all(|it| it.message.starts_with(&told));
+            assert!(is_told, "{rules}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn each_prohibition_that_refuses_a_part_is_told_once() {
+    // Both points take what is refused.
+    let desk = "[[collection_point]]\nkey = \"desk\"\nside = \"site\"\ncategories = [\"user\"]\n\n";
+    let forbid = |category: &str| {
+        format!("[[clause.forbid]]\naction = \"collect\"\ncategories = [\"{category}\"]\n")
+    };
+    let (name, email) = (forbid("user.name"), forbid("user.contact.email"));
+    let rules = [
+        clause("take.no-name", "by rules", &name),
+        clause("take.no-email", "by rules", &email),
+    ];
+    let text = SOUND
+        .replacen(
+            "[[collection_point]]",
+            &format!("{desk}[[collection_point]]"),
+            1,
+        )
+        .replace("points = [\"form\"]", "points = [\"form\", \"desk\"]");
+    let text = format!("{text}\n{}", rules.concat());
+    let found = found(&text, Code::ClausesContradict);
+    let mut messages: Vec<_> = found.into_iter().map(|it| it.message).collect();
+    messages.sort();
+    let expected = [("take.no-email", email), ("take.no-name", name)].map(|(key, rule)| {
+        format!(
+            "the prohibition of `{key}` at line {} refuses a part of what this permits: narrow the \
+             one or the other",
+            line_of(&text, &rule)
+        )
+    });
+    assert_eq!(messages, expected);
+}
+
+#[test]
+fn a_draft_is_told_with_the_number_of_its_rules() {
+    let permit = format!("[[clause.permit]]\n{NAME}");
+    let forbid = "[[clause.forbid]]\naction = \"use\"\n";
+    for (rules, told) in [
+        (String::new(), "nothing keeps it yet"),
+        (
+            format!("{forbid}{forbid}"),
+            "nothing keeps it yet: its 2 rules decide nothing",
+        ),
+        (
+            format!("{permit}{permit}{forbid}"),
+            "nothing keeps it yet: its 3 rules decide nothing",
+        ),
+    ] {
+        let text = format!("{SOUND}\n{}", clause("use.later", "not yet", &rules));
+        let found = found(&text, Code::ClauseNotYet);
+        let messages: Vec<_> = found.iter().map(|it| it.message.as_str()).collect();
+        assert_eq!(messages, [told]);
     }
 }

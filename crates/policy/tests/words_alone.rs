@@ -74,3 +74,46 @@ fn an_end_that_depends_on_something_goes_with_the_condition_that_knows_it() {
         );
     }
 }
+
+#[test]
+fn what_is_of_no_person_may_go_where_what_is_of_persons_may_not() {
+    let shared = "purposes = [\"essential.service.payment_processing\"]\n\
+                  categories = [\"user.contact.address\"]\n";
+    let used = "purposes = [\"essential.service.operations.support\"]\n\
+                categories = [\"user.name\", \"user.contact.email\"]\n";
+    for (rule, purpose) in [
+        (shared, "third_party_sharing"),
+        (used, "marketing.advertising.third_party"),
+    ] {
+        for (categories, is_sale) in [
+            ("\"system\"", false),
+            ("\"system.operations\", \"system.authentication\"", false),
+            ("\"user\"", true),
+            ("\"system.operations\", \"user.name\"", true),
+        ] {
+            let other = format!("purposes = [\"{purpose}\"]\ncategories = [{categories}]\n");
+            let found = is_found(Code::SaleInDisguise, rule, &other);
+            assert_eq!(found, is_sale, "{purpose} {categories}");
+        }
+    }
+}
+
+#[test]
+fn a_word_that_is_like_none_is_told_with_those_of_its_family() {
+    let purpose = "essential.service.payment_processing";
+    for (unknown, listed) in [
+        (
+            "analytics.weather",
+            "analytics, analytics.reporting, analytics.reporting.system",
+        ),
+        (
+            "weather",
+            "analytics, essential, functional, marketing, personalize, third_party_sharing",
+        ),
+    ] {
+        let findings = check(&SOUND.replace(purpose, unknown));
+        let messages: Vec<_> = findings.into_iter().map(|it| it.message).collect();
+        let expected = format!("`{unknown}` is not in the vocabulary, which has {listed}");
+        assert_eq!(messages, [expected]);
+    }
+}
