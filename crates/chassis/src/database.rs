@@ -2,8 +2,8 @@
 
 mod connections;
 mod failure;
+mod many;
 mod migration;
-mod portions;
 mod postgres;
 mod sqlite;
 mod statement;
@@ -22,8 +22,8 @@ use sea_orm::{
 };
 
 pub use failure::{DatabaseError, DatabaseFailure, failure, is_lost_race, is_unavailable};
+pub use many::{find_many, insert_many};
 pub use migration::{Migration, Sql};
-pub use portions::{ROWS_WRITTEN_MAX, find_each, portions};
 
 use crate::{CONNECTIONS_MAX, DatabaseUrl};
 
@@ -32,7 +32,7 @@ pub(crate) use connections::{Pools, Watched};
 /// How long to wait for a connection: a dead database must answer fast.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How many statements a connection keeps prepared: each in a few sizes, see [`portions`].
+/// How many statements a connection keeps prepared: on SQLite those of many rows in a few sizes, see [`insert_many`].
 const STATEMENTS_PREPARED: usize = 300;
 
 /// How a database is opened.

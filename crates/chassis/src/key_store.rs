@@ -180,8 +180,8 @@ impl KeyStore {
         let missing: Vec<Owner> = owners.iter().filter(is_missing).copied().collect();
         if !missing.is_empty() {
             let now = now_ms();
-            let made = missing.iter().map(|it| ring.generate(it, now)).collect();
-            let written = data_keys::insert_missing(self.database.write(), made).await;
+            let made: Vec<_> = missing.iter().map(|it| ring.generate(it, now)).collect();
+            let written = data_keys::insert_missing(self.database.write(), &made).await;
             written.map_err(unavailable)?;
             // Another replica may have been faster; what counts is what is there now.
             let found = data_keys::find(self.database.read(), tenant.as_str(), &missing).await;

@@ -36,8 +36,8 @@ pub use config::{
     Migrations,
 };
 pub use database::{
-    Database, DatabaseError, DatabaseFailure, Migration, ROWS_WRITTEN_MAX, Sql, failure, find_each,
-    is_lost_race, is_unavailable, portions,
+    Database, DatabaseError, DatabaseFailure, Migration, Sql, failure, find_many, insert_many,
+    is_lost_race, is_unavailable,
 };
 pub use door::caller;
 pub use key_store::{DestroyedKey, KeyError, KeyStore, StoredKey};

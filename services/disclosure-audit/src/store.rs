@@ -42,9 +42,6 @@ pub(crate) use log_head::Head;
 pub(crate) use signing::Covered;
 pub use stored_log::StoredLog;
 
-/// SQLite binds at most 32,766 values in a statement; no row here has more than ten.
-const ROWS_PER_STATEMENT: usize = 1_000;
-
 /// The migrations of this service, in order.
 pub const MIGRATIONS: &[Migration] = &[
     Migration {

@@ -119,8 +119,9 @@ impl Statement {
         let places = |keyword: &str| sql.matches(keyword).count();
         let mentioned = places("FROM ") + places("JOIN ") + places("INTO ");
         let mentioned = mentioned + usize::from(sql.starts_with("UPDATE "));
-        // What is in brackets mentions its own.
-        let mentioned = mentioned - places("FROM (SELECT ");
+        // What is in brackets mentions its own, and arrays of parameters are no table.
+        let bracketed = places("FROM (SELECT ") + places("JOIN LATERAL (SELECT ");
+        let mentioned = mentioned - bracketed - places("FROM UNNEST(");
         if mentioned == 0 {
             return Reach::Nothing;
         }
@@ -145,8 +146,12 @@ impl Statement {
     }
 }
 
-/// The parameter of the tenant in each row of an insertion.
+/// The parameter of the tenant in each row of an insertion, or the one of all rows that come from arrays.
 fn inserted(sql: &str) -> Option<Vec<usize>> {
+    if let Some((columns, of_all)) = sql.split_once(") SELECT $") {
+        let is_first = columns.ends_with(r#" ("tenant""#) || columns.contains(r#" ("tenant", "#);
+        return is_first.then(|| number(of_all).map(|it| vec![it]))?;
+    }
     let (columns, values) = sql.split_once(") VALUES ")?;
     let (_, columns) = columns.split_once(" (")?;
     let place = columns.split(", ").position(|it| it == "\"tenant\"")?;
@@ -215,6 +220,28 @@ fn only_a_statement_held_to_one_tenant_reaches_one_tenant() {
         (
             r#"INSERT INTO "a" ("x", "tenant") VALUES ($1, $2), ($3, $4) ON CONFLICT ("x") DO NOTHING"#,
             tenant(vec![2, 4]),
+        ),
+        (
+            r#"INSERT INTO "a" ("tenant", "x") SELECT $1, given.* FROM UNNEST($2::text[]) AS given"#,
+            tenant(vec![1]),
+        ),
+        (
+            r#"INSERT INTO "a" ("x", "tenant") SELECT $1, given.* FROM UNNEST($2::text[]) AS given"#,
+            Reach::Everything,
+        ),
+        (
+            r#"INSERT INTO "a" ("tenant", "x") SELECT * FROM UNNEST($1::text[], $2::text[]) AS given"#,
+            Reach::Everything,
+        ),
+        (
+            r#"SELECT found.* FROM UNNEST($2::text[]) AS given ("x") CROSS JOIN LATERAL (SELECT *
+               FROM "a" WHERE "a"."tenant" = $1 AND "a"."x" = given."x" LIMIT 1) AS found"#,
+            tenant(vec![1]),
+        ),
+        (
+            r#"SELECT found.* FROM UNNEST($1::text[]) AS given ("x") CROSS JOIN LATERAL (SELECT *
+               FROM "a" WHERE "a"."x" = given."x" LIMIT 1) AS found"#,
+            Reach::Everything,
         ),
     ] {
         let statement = Statement {

@@ -80,8 +80,9 @@ fn summary(sql: &str) -> (&'static str, Option<&str>) {
         _ => return (operation, None),
     };
     let mut pairs = words.windows(2);
-    // After FROM there may stand another SELECT, and the table after that one's FROM.
-    let table = pairs.find(|it| it[0].eq_ignore_ascii_case(before) && known(it[1]).is_none());
+    // After FROM there may stand another SELECT, or the arrays of keys, and the table after that one's FROM.
+    let is_table = |it: &str| known(it).is_none() && it != "UNNEST";
+    let table = pairs.find(|it| it[0].eq_ignore_ascii_case(before) && is_table(it[1]));
     (operation, table.map(|it| it[1]))
 }
 
@@ -110,6 +111,10 @@ mod tests {
             ),
             (
                 "SELECT COUNT(*) FROM (SELECT id FROM notes) AS it",
+                ("SELECT", Some("notes")),
+            ),
+            (
+                "SELECT it.* FROM UNNEST($1::text[]) AS given (id) CROSS JOIN LATERAL (SELECT * FROM notes) AS it",
                 ("SELECT", Some("notes")),
             ),
             ("PRAGMA wal_checkpoint(TRUNCATE)", ("PRAGMA", None)),

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use vault::Owner;
 
-use crate::database::{ROWS_WRITTEN_MAX, find_each, portions};
+use crate::database::{find_many, insert_many};
 
 /// Its name.
 pub(super) const TABLE: &str = "data_keys";
@@ -65,25 +65,18 @@ pub(super) async fn find(
     tenant: &str,
     owners: &[Owner],
 ) -> Result<Vec<Model>, DbErr> {
-    let keys: Vec<_> = owners.iter().map(|it| are_of(tenant, &[*it])).collect();
-    find_each::<Entity>(connection, &keys).await
+    let keys = owners.iter().map(name);
+    let keys = keys.map(|(kind, owner)| vec![tenant.into(), kind.into(), owner.into()]);
+    find_many::<Entity>(connection, &keys.collect::<Vec<_>>()).await
 }
 
 /// Writes the rows, except of owners that have one.
 pub(super) async fn insert_missing(
     connection: &impl ConnectionTrait,
-    rows: Vec<Model>,
+    rows: &[Model],
 ) -> Result<(), DbErr> {
-    let rows: Vec<_> = rows.into_iter().map(all_set).collect();
-    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
-        let keep = primary_key().do_nothing().to_owned();
-        let insert = Entity::insert_many(rows.to_vec()).on_conflict(keep);
-        match insert.exec_without_returning(connection).await {
-            Ok(_) | Err(DbErr::RecordNotInserted) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    let keep = "ON CONFLICT (tenant, owner_kind, owner) DO NOTHING";
+    insert_many(connection, rows, keep).await.map(|_| ())
 }
 
 /// Those of the owners that have a key.

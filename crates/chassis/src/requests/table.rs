@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{Value, entity::prelude::*};
 
 use super::{RequestId, RequestKey};
 use crate::{
     Tenant,
-    database::{ROWS_WRITTEN_MAX, find_each, portions},
+    database::{find_many, insert_many},
 };
 
-#[derive(Clone, Debug, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "requests")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -49,10 +49,7 @@ pub(super) async fn insert(
     now: i64,
 ) -> Result<(), DbErr> {
     let row = row(key, answer.to_vec(), now);
-    Entity::insert(row)
-        .exec_without_returning(connection)
-        .await
-        .map(|_| ())
+    insert_many(connection, &[row], "").await.map(|_| ())
 }
 
 /// The ids that have a row, with what it says.
@@ -60,16 +57,17 @@ pub(super) async fn find_all(
     connection: &impl ConnectionTrait,
     ids: &BTreeSet<RequestId>,
 ) -> Result<Vec<(RequestKey, Vec<u8>)>, DbErr> {
-    let keys: Vec<_> = ids.iter().map(is_of).collect();
-    let rows = find_each::<Entity>(connection, &keys).await?;
+    let keys: Vec<_> = ids.iter().map(primary_key).collect();
+    let rows = find_many::<Entity>(connection, &keys).await?;
     rows.into_iter().map(answered).collect()
 }
 
-fn is_of(id: &RequestId) -> Condition {
-    Condition::all()
-        .add(Column::Tenant.eq(id.tenant.as_str()))
-        .add(Column::Caller.eq(&id.caller))
-        .add(Column::Request.eq(id.request.clone()))
+fn primary_key(id: &RequestId) -> Vec<Value> {
+    vec![
+        id.tenant.as_str().into(),
+        id.caller.as_str().into(),
+        id.request.clone().into(),
+    ]
 }
 
 pub(super) async fn insert_all<'a>(
@@ -77,16 +75,9 @@ pub(super) async fn insert_all<'a>(
     answered: impl IntoIterator<Item = (&'a RequestKey, Vec<u8>)>,
     now: i64,
 ) -> Result<(), DbErr> {
-    let rows: Vec<_> = answered
-        .into_iter()
-        .map(|(key, answer)| row(key, answer, now))
-        .collect();
-    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
-        Entity::insert_many(rows.to_vec())
-            .exec_without_returning(connection)
-            .await?;
-    }
-    Ok(())
+    let rows = answered.into_iter();
+    let rows: Vec<_> = rows.map(|(key, answer)| row(key, answer, now)).collect();
+    insert_many(connection, &rows, "").await.map(|_| ())
 }
 
 /// Writes the rows, except of ids that have one; whether there was no such id.
@@ -95,32 +86,25 @@ pub(super) async fn insert_new<'a>(
     answered: impl IntoIterator<Item = (&'a RequestKey, Vec<u8>)>,
     now: i64,
 ) -> Result<bool, DbErr> {
-    let rows: Vec<_> = answered
-        .into_iter()
-        .map(|(key, answer)| row(key, answer, now))
-        .collect();
-    let key = [Column::Tenant, Column::Caller, Column::Request];
-    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
-        let keep = OnConflict::columns(key).do_nothing().to_owned();
-        let insert = Entity::insert_many(rows.to_vec()).on_conflict(keep);
-        match insert.exec_without_returning(connection).await {
-            Ok(written) if written == rows.len() as u64 => {}
-            Ok(_) | Err(DbErr::RecordNotInserted) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
+    let rows = answered.into_iter();
+    let rows: Vec<_> = rows.map(|(key, answer)| row(key, answer, now)).collect();
+    let written = insert_many(
+        connection,
+        &rows,
+        "ON CONFLICT (tenant, caller, request) DO NOTHING",
+    );
+    Ok(written.await? == rows.len() as u64)
 }
 
-fn row(key: &RequestKey, answer: Vec<u8>, now: i64) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(key.tenant.as_str().to_owned()),
-        caller: Set(key.caller.clone()),
-        request: Set(key.request.clone()),
-        method: Set(key.method.clone()),
-        content: Set(key.content.clone()),
-        answer: Set(answer),
-        at: Set(now),
+fn row(key: &RequestKey, answer: Vec<u8>, now: i64) -> Model {
+    Model {
+        tenant: key.tenant.as_str().to_owned(),
+        caller: key.caller.clone(),
+        request: key.request.clone(),
+        method: key.method.clone(),
+        content: key.content.clone(),
+        answer,
+        at: now,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use chassis::Tenant;
+use chassis::{Tenant, insert_many};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
+use sea_orm::{QueryOrder, QuerySelect};
 
-use super::{ROWS_PER_STATEMENT, by_tenant, failed};
+use super::{by_tenant, failed};
 use crate::batch::{DestructionId, Recorded};
 use crate::error::Error;
 use crate::event::KeyDestruction;
@@ -78,27 +78,22 @@ pub(super) async fn insert(
     transaction: &impl ConnectionTrait,
     destructions: &[(DestructionId, KeyDestruction, Recorded)],
 ) -> Result<(), Error> {
-    for destructions in destructions.chunks(ROWS_PER_STATEMENT) {
-        let insert = Entity::insert_many(destructions.iter().map(row));
-        insert
-            .exec_without_returning(transaction)
-            .await
-            .map_err(failed)?;
-    }
+    let rows: Vec<_> = destructions.iter().map(row).collect();
+    insert_many(transaction, &rows, "").await.map_err(failed)?;
     Ok(())
 }
 
-fn row((id, destruction, recorded): &(DestructionId, KeyDestruction, Recorded)) -> ActiveModel {
+fn row((id, destruction, recorded): &(DestructionId, KeyDestruction, Recorded)) -> Model {
     let (tenant, recorded_by, key_id) = id;
-    ActiveModel {
-        tenant: Set(tenant.as_str().to_owned()),
-        recorded_by: Set(recorded_by.clone()),
-        key_id: Set(*key_id),
-        owner_kind: Set(destruction.owner_kind.clone()),
-        owner_id: Set(destruction.owner_id),
-        entry_id: Set(recorded.entry_id),
-        position: Set(recorded.index.cast_signed()),
-        recorded_at: Set(recorded.recorded_at),
+    Model {
+        tenant: tenant.as_str().to_owned(),
+        recorded_by: recorded_by.clone(),
+        key_id: *key_id,
+        owner_kind: destruction.owner_kind.clone(),
+        owner_id: destruction.owner_id,
+        entry_id: recorded.entry_id,
+        position: recorded.index.cast_signed(),
+        recorded_at: recorded.recorded_at,
     }
 }
 

@@ -1,9 +1,9 @@
 //! The entries: public leaf bytes in the clear, and beside them the sealed opening.
 
-use chassis::{ROWS_WRITTEN_MAX, Tenant, portions};
+use chassis::{Tenant, insert_many};
 use ledger::Entry;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
+use sea_orm::{QueryOrder, QuerySelect};
 
 use super::failed;
 use crate::batch::NewEntry;
@@ -46,17 +46,9 @@ pub(super) async fn insert(
     entries: &[NewEntry],
     keys: &SealingKeys,
 ) -> Result<(), Error> {
-    for entries in portions(entries, ROWS_WRITTEN_MAX) {
-        let rows = entries
-            .iter()
-            .map(|it| row(it, keys))
-            .collect::<Result<Vec<_>, _>>()?;
-        let insert = Entity::insert_many(rows);
-        insert
-            .exec_without_returning(transaction)
-            .await
-            .map_err(failed)?;
-    }
+    let rows = entries.iter().map(|it| row(it, keys));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    insert_many(transaction, &rows, "").await.map_err(failed)?;
     Ok(())
 }
 
@@ -153,18 +145,18 @@ pub(super) async fn recorded_at(
     Ok(row.map(|it| it.recorded_at))
 }
 
-fn row(new: &NewEntry, keys: &SealingKeys) -> Result<ActiveModel, Error> {
+fn row(new: &NewEntry, keys: &SealingKeys) -> Result<Model, Error> {
     let (tenant, subject) = &new.sealer;
     let (key_id, sealed) = keys.seal(new)?;
-    Ok(ActiveModel {
-        position: Set(new.recorded.index.cast_signed()),
-        entry_id: Set(new.recorded.entry_id),
-        tenant: Set(tenant.as_str().to_owned()),
-        subject: Set(*subject),
-        key_id: Set(key_id),
-        entry: Set(new.entry.to_bytes().to_vec()),
-        sealed: Set(sealed),
-        recorded_at: Set(new.recorded.recorded_at),
+    Ok(Model {
+        position: new.recorded.index.cast_signed(),
+        entry_id: new.recorded.entry_id,
+        tenant: tenant.as_str().to_owned(),
+        subject: *subject,
+        key_id,
+        entry: new.entry.to_bytes().to_vec(),
+        sealed,
+        recorded_at: new.recorded.recorded_at,
     })
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chassis::{ROWS_WRITTEN_MAX, Tenant, find_each, portions};
+use chassis::{Tenant, find_many, insert_many};
 use ledger::Hash;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{ExprTrait, Query};
+use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 use super::{failed, holds};
 use crate::batch::{Standing, SubjectHead};
@@ -37,21 +37,14 @@ pub(super) async fn heads(
     subjects: BTreeSet<(Tenant, Uuid)>,
 ) -> Result<BTreeMap<(Tenant, Uuid), SubjectHead>, Error> {
     let mut heads = BTreeMap::new();
-    let keys: Vec<_> = subjects.iter().map(is_of).collect();
-    for row in find_each::<Entity>(connection, &keys)
-        .await
-        .map_err(failed)?
-    {
+    let keys = subjects.iter();
+    let keys = keys.map(|(tenant, subject)| vec![tenant.as_str().into(), (*subject).into()]);
+    let rows = find_many::<Entity>(connection, &keys.collect::<Vec<_>>()).await;
+    for row in rows.map_err(failed)? {
         let tenant = Tenant::parse(&row.tenant).map_err(|_| Error::LogCorrupt)?;
         heads.insert((tenant, row.subject), SubjectHead::try_from(row)?);
     }
     Ok(heads)
-}
-
-fn is_of((tenant, subject): &(Tenant, Uuid)) -> Condition {
-    Condition::all()
-        .add(Column::Tenant.eq(tenant.as_str()))
-        .add(Column::Subject.eq(*subject))
 }
 
 /// Stores the heads of subjects that got entries.
@@ -60,16 +53,11 @@ pub(super) async fn put(
     heads: &BTreeMap<(Tenant, Uuid), SubjectHead>,
 ) -> Result<(), Error> {
     let rows: Vec<_> = heads.iter().map(|(id, head)| row(id, head)).collect();
-    for rows in portions(&rows, ROWS_WRITTEN_MAX) {
-        let newest = OnConflict::columns([Column::Tenant, Column::Subject])
-            .update_columns([Column::Sequence, Column::Commitment])
-            .to_owned();
-        let insert = Entity::insert_many(rows.to_vec()).on_conflict(newest);
-        insert
-            .exec_without_returning(transaction)
-            .await
-            .map_err(failed)?;
-    }
+    let newest = "ON CONFLICT (tenant, subject) \
+                  DO UPDATE SET sequence = excluded.sequence, commitment = excluded.commitment";
+    insert_many(transaction, &rows, newest)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -82,18 +70,15 @@ pub(super) async fn bar(
     now: i64,
     due_at: i64,
 ) -> Result<(), Error> {
-    let barred = ActiveModel {
-        shredded_at: Set(Some(now)),
-        due_at: Set(Some(due_at)),
+    let barred = Model {
+        shredded_at: Some(now),
+        due_at: Some(due_at),
         ..row(&(tenant.clone(), subject), &SubjectHead::default())
     };
-    let keep_head = OnConflict::columns([Column::Tenant, Column::Subject])
-        .update_columns([Column::ShreddedAt, Column::DueAt])
-        .action_and_where(Column::ShreddedAt.is_null())
-        .to_owned();
-    let insert = Entity::insert(barred).on_conflict(keep_head);
-    insert
-        .exec_without_returning(transaction)
+    let keep_head = "ON CONFLICT (tenant, subject) \
+                     DO UPDATE SET shredded_at = excluded.shredded_at, due_at = excluded.due_at \
+                     WHERE subjects.shredded_at IS NULL";
+    insert_many(transaction, &[barred], keep_head)
         .await
         .map_err(failed)?;
     Ok(())
@@ -222,15 +207,15 @@ fn id(row: Model) -> Result<(Tenant, Uuid), Error> {
     Ok((tenant, row.subject))
 }
 
-fn row((tenant, subject): &(Tenant, Uuid), head: &SubjectHead) -> ActiveModel {
-    ActiveModel {
-        tenant: Set(tenant.as_str().to_owned()),
-        subject: Set(*subject),
-        sequence: Set(head.sequence.cast_signed()),
-        commitment: Set(head.commitment.map(|it| it.to_vec())),
-        shredded_at: Set(None),
-        due_at: Set(None),
-        begun_at: Set(None),
+fn row((tenant, subject): &(Tenant, Uuid), head: &SubjectHead) -> Model {
+    Model {
+        tenant: tenant.as_str().to_owned(),
+        subject: *subject,
+        sequence: head.sequence.cast_signed(),
+        commitment: head.commitment.map(|it| it.to_vec()),
+        shredded_at: None,
+        due_at: None,
+        begun_at: None,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use chassis::insert_many;
 use ledger::{Tile, TileId};
+use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, OnConflict};
-use sea_orm::{ActiveValue::Set, Condition};
+use sea_orm::sea_query::ExprTrait;
 
-use super::{ROWS_PER_STATEMENT, failed};
+use super::failed;
 use crate::error::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -65,20 +66,13 @@ pub(super) async fn read(
 
 /// Stores tiles that grew over their narrower selves.
 pub(super) async fn put(transaction: &impl ConnectionTrait, tiles: &[Tile]) -> Result<(), Error> {
-    for tiles in tiles.chunks(ROWS_PER_STATEMENT) {
-        let rows = tiles.iter().map(|tile| ActiveModel {
-            level: Set(i64::from(tile.id.level)),
-            place: Set(tile.id.index.cast_signed()),
-            hashes: Set(tile.hashes.clone()),
-        });
-        let grown = OnConflict::columns([Column::Level, Column::Place])
-            .update_column(Column::Hashes)
-            .to_owned();
-        let insert = Entity::insert_many(rows).on_conflict(grown);
-        insert
-            .exec_without_returning(transaction)
-            .await
-            .map_err(failed)?;
-    }
+    let rows = tiles.iter().map(|tile| Model {
+        level: i64::from(tile.id.level),
+        place: tile.id.index.cast_signed(),
+        hashes: tile.hashes.clone(),
+    });
+    let grown = "ON CONFLICT (level, place) DO UPDATE SET hashes = excluded.hashes";
+    let insert = insert_many(transaction, &rows.collect::<Vec<_>>(), grown).await;
+    insert.map_err(failed)?;
     Ok(())
 }

@@ -1,0 +1,201 @@
+//! Many rows at once, in statements whose text the database has met before, so that it parses and plans it once.
+//!
+//! PostgreSQL takes an array for each column, and one text serves any number of rows. SQLite takes a placeholder for
+//! each value; there rows go in portions of a power of two, which are few texts. A statement is for one tenant: over a
+//! sharded PostgreSQL it goes to the one place where the tenant's rows lie.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DbErr, EntityName, EntityTrait, FromQueryResult, IdenStatic,
+    Iterable, ModelTrait, PrimaryKeyToColumn, Statement, Value, sea_query::ArrayType,
+};
+
+/// The most rows in a statement. SQLite binds at most 32,766 values; an array has no such end, but a statement should.
+const ROWS_MAX: usize = 512;
+
+/// The column of all rows that belong to a tenant.
+const TENANT: &str = "tenant";
+
+type Row = Vec<Value>;
+
+/// What a statement can take together: the tenant, if the table has the column, and the other columns.
+type Kind = (Option<String>, Vec<&'static str>);
+
+/// Writes rows and says how many. `conflict` ends the statement: empty, or such as `ON CONFLICT (id) DO NOTHING`.
+pub async fn insert_many<M: ModelTrait>(
+    connection: &impl ConnectionTrait,
+    rows: &[M],
+    conflict: &str,
+) -> Result<u64, DbErr> {
+    let backend = connection.get_database_backend();
+    let table = M::Entity::default();
+    let table = table.table_name();
+    // An array of ours holds no NULL, so rows are told apart by the columns that have a value.
+    let rows = rows.iter().map(|row| {
+        let columns = <M::Entity as EntityTrait>::Column::iter();
+        let values = columns.map(|it| (it.as_str(), row.get(it)));
+        values.filter(|(_, it)| *it != it.as_null()).collect()
+    });
+    let mut written = 0;
+    for ((tenant, columns), rows) in by_kind(rows) {
+        let all = tenant.as_ref().map(|_| TENANT);
+        let all: Vec<_> = all.iter().chain(&columns).map(|it| quoted(it)).collect();
+        let into = format!("INSERT INTO {} ({})", quoted(table), all.join(", "));
+        for rows in portions(backend, &rows) {
+            let (from, values) = source(backend, tenant.as_deref(), rows)?;
+            let text = match (backend, &tenant) {
+                (DatabaseBackend::Postgres, Some(_)) => {
+                    format!("SELECT $1, given.* FROM {from} AS given")
+                }
+                (DatabaseBackend::Postgres, None) => format!("SELECT * FROM {from} AS given"),
+                _ => from,
+            };
+            let text = format!("{into} {text} {conflict}");
+            let statement = Statement::from_sql_and_values(backend, text, values);
+            written += connection.execute_raw(statement).await?.rows_affected();
+        }
+    }
+    Ok(written)
+}
+
+/// The rows of whole primary keys, in no order. A key has the values of its columns in their order.
+///
+/// On PostgreSQL each key is looked up by itself: a join or a list of them leaves the choice to the planner, and while
+/// it knows little about a young table it reads everything that shares the beginning of the key.
+pub async fn find_many<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    keys: &[Row],
+) -> Result<Vec<E::Model>, DbErr> {
+    let backend = connection.get_database_backend();
+    let table = E::default();
+    let table = quoted(table.table_name());
+    let keys = keys.iter().map(|key| {
+        let columns = E::PrimaryKey::iter().map(|it| it.into_column().as_str());
+        columns.zip(key.iter().cloned()).collect()
+    });
+    let mut found = Vec::new();
+    for ((tenant, columns), keys) in by_kind(keys) {
+        for keys in portions(backend, &keys) {
+            let (from, values) = source(backend, tenant.as_deref(), keys)?;
+            let text = match backend {
+                DatabaseBackend::Postgres => each_of(&table, tenant.is_some(), &columns, &from),
+                _ => {
+                    let all = tenant.as_ref().map(|_| TENANT);
+                    let all: Vec<_> = all.iter().chain(&columns).map(|it| quoted(it)).collect();
+                    format!(
+                        "SELECT * FROM {table} WHERE ({}) IN ({from})",
+                        all.join(", ")
+                    )
+                }
+            };
+            let statement = Statement::from_sql_and_values(backend, text, values);
+            let rows = E::Model::find_by_statement(statement);
+            found.extend(rows.all(connection).await?);
+        }
+    }
+    Ok(found)
+}
+
+/// PostgreSQL's look-up of each of the given keys.
+fn each_of(table: &str, has_tenant: bool, columns: &[&str], from: &str) -> String {
+    let of_tenant = has_tenant.then(|| format!("{table}.\"{TENANT}\" = $1"));
+    let is_given = columns
+        .iter()
+        .map(|it| format!("{table}.\"{it}\" = given.\"{it}\""));
+    let conditions: Vec<_> = of_tenant.into_iter().chain(is_given).collect();
+    let columns: Vec<_> = columns.iter().map(|it| quoted(it)).collect();
+    format!(
+        "SELECT found.* FROM {from} AS given ({}) \
+         CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {} LIMIT 1) AS found",
+        columns.join(", "),
+        conditions.join(" AND ")
+    )
+}
+
+fn by_kind(rows: impl Iterator<Item = Vec<(&'static str, Value)>>) -> BTreeMap<Kind, Vec<Row>> {
+    let mut by_kind: BTreeMap<Kind, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        let (mut tenant, mut columns, mut values) = (None, Vec::new(), Vec::new());
+        for (column, value) in row {
+            match value {
+                Value::String(Some(it)) if column == TENANT => tenant = Some(it),
+                _ => {
+                    columns.push(column);
+                    values.push(value);
+                }
+            }
+        }
+        by_kind.entry((tenant, columns)).or_default().push(values);
+    }
+    by_kind
+}
+
+/// What a statement reads rows from, and the values it binds, of which the tenant is the first.
+fn source(
+    backend: DatabaseBackend,
+    tenant: Option<&str>,
+    rows: &[Row],
+) -> Result<(String, Row), DbErr> {
+    let tenant: Row = tenant.into_iter().map(Value::from).collect();
+    let width = rows.first().map_or(0, Vec::len);
+    if backend != DatabaseBackend::Postgres {
+        let row = format!("({})", vec!["?"; tenant.len() + width].join(", "));
+        let values = rows.iter().flat_map(|it| tenant.iter().chain(it).cloned());
+        let text = format!("VALUES {}", vec![row.as_str(); rows.len()].join(", "));
+        return Ok((text, values.collect()));
+    }
+    let mut values = tenant;
+    let mut arrays = Vec::with_capacity(width);
+    for place in 0..width {
+        let column: Row = rows.iter().map(|it| it[place].clone()).collect();
+        let (name, array) = match column[0] {
+            Value::BigInt(_) => ("bigint", ArrayType::BigInt),
+            Value::String(_) => ("text", ArrayType::String),
+            Value::Bytes(_) => ("bytea", ArrayType::Bytes),
+            Value::Uuid(_) => ("uuid", ArrayType::Uuid),
+            _ => return Err(DbErr::Type("no column of ours has this type".to_owned())),
+        };
+        values.push(Value::Array(array, Some(Box::new(column))));
+        arrays.push(format!("${}::{name}[]", values.len()));
+    }
+    Ok((format!("UNNEST({})", arrays.join(", ")), values))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+fn portions<T>(backend: DatabaseBackend, mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let largest = rows.len().checked_ilog2()?;
+        let length = match backend {
+            DatabaseBackend::Postgres => rows.len(),
+            _ => 1 << largest,
+        };
+        let (portion, rest) = rows.split_at(length.min(ROWS_MAX));
+        rows = rest;
+        Some(portion)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlites_portions_are_powers_of_two_and_together_all_of_it() {
+        for (length, lengths) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (5, vec![4, 1]),
+            (8, vec![8]),
+            (1_045, vec![512, 512, 16, 4, 1]),
+        ] {
+            let rows: Vec<usize> = (0..length).collect();
+            let found: Vec<_> = portions(DatabaseBackend::Sqlite, &rows).collect();
+            assert_eq!(found.iter().map(|it| it.len()).collect::<Vec<_>>(), lengths);
+            assert_eq!(found.concat(), rows);
+        }
+    }
+}
