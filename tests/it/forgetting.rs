@@ -9,7 +9,7 @@ use memchr::memmem;
 use proto::{
     disclosure_audit::{
         DelayReason, GetEvidenceRetentionRequest, Hold, LegalBasis, LiftHoldRequest,
-        ListHoldsRequest, PlaceHoldRequest, SetEvidenceRetentionRequest,
+        ListHoldsRequest, ListHoldsResponse, PlaceHoldRequest, SetEvidenceRetentionRequest,
     },
     identity::Erasure,
 };
@@ -196,6 +196,61 @@ async fn a_hold_that_ends_by_itself_ends_the_delay_also_after_a_restart() {
     }
 }
 
+#[tokio::test]
+async fn holds_are_listed_in_pages_with_those_that_ended() {
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let mut operator = suite.operator();
+        let (subject, other) = (new_id(), new_id());
+        let mut placed = Vec::new();
+        for _ in 0..5 {
+            for of in [&subject, &other] {
+                let hold = place_hold(&mut operator, of, None).await;
+                placed.push(hold.expect("anybody can be held"));
+            }
+        }
+        placed.retain(|it| it.subject_id == subject);
+        placed[1] = lift_hold(&mut operator, &placed[1].hold_id)
+            .await
+            .expect("it stands");
+        assert_eq!(holds(&mut operator, &subject).await, placed);
+        assert_eq!(holds(&mut operator, &new_id()).await, []);
+
+        let ask = |page_size, page_token: &str| ListHoldsRequest {
+            subject_id: subject.clone(),
+            page_size,
+            page_token: page_token.into(),
+        };
+        for size in [1, 2, 4, 5, 6] {
+            let mut pages = Vec::new();
+            let mut page_token = String::new();
+            loop {
+                let page = list_holds(&mut operator, ask(size, &page_token)).await;
+                let page = page.expect("a page");
+                pages.push(page.holds);
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    break;
+                }
+            }
+            let expected: Vec<_> = placed.chunks(size as usize).collect();
+            assert_eq!(pages, expected, "{size} on a page");
+        }
+        for (page_size, page_token, field) in [
+            (-1, "", "page_size"),
+            (1_001, "", "page_size"),
+            (1, "next", "page_token"),
+            (1, "-1", "page_token"),
+        ] {
+            let answer = list_holds(&mut operator, ask(page_size, page_token)).await;
+            let status = assert_refused(answer, Code::InvalidArgument, "ARGUMENT_INVALID");
+            let named = tonic_types::StatusExt::get_details_bad_request(&status);
+            let named = named.expect("the field is named").field_violations;
+            assert_eq!(named[0].field, field);
+        }
+    }
+}
+
 /// Somebody who agreed to the newsletter, and the entries of each time the address left.
 struct Person {
     subject: String,
@@ -253,11 +308,20 @@ async fn lift_hold(operator: &mut Clients, id: &str) -> Result<Hold, Status> {
 }
 
 async fn holds(operator: &mut Clients, subject: &str) -> Vec<Hold> {
-    let request = operator.request(ListHoldsRequest {
+    let ask = ListHoldsRequest {
         subject_id: subject.into(),
-    });
-    let answer = operator.audit.list_holds(request).await;
-    answer.expect("anybody's can be listed").into_inner().holds
+        ..Default::default()
+    };
+    let answer = list_holds(operator, ask).await;
+    answer.expect("anybody's can be listed").holds
+}
+
+async fn list_holds(
+    operator: &mut Clients,
+    ask: ListHoldsRequest,
+) -> Result<ListHoldsResponse, Status> {
+    let request = operator.request(ask);
+    Ok(operator.audit.list_holds(request).await?.into_inner())
 }
 
 async fn set_retention(operator: &mut Clients, days: u32) -> Result<(), Status> {

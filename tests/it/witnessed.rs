@@ -12,6 +12,7 @@ use std::{
 use client::Clients;
 use ledger::{Note, ProofFile, TrustPolicy, VerifierKey};
 use proto::disclosure_audit::GetReceiptRequest;
+use tokio::{task::JoinSet, time::timeout};
 use tonic::{Code, Status};
 
 use crate::{
@@ -26,6 +27,10 @@ const SUPPORT: &str = "essential.service.operations.support";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for every cosignature that is to be had.
 const SOON: Duration = Duration::from_secs(2);
+/// As long as any call may last.
+const LONG: Duration = Duration::from_secs(60);
+/// Calls that may wait for a checkpoint at once.
+const WAITING_MAX: usize = 128;
 
 /// A suite whose log needs these witnesses.
 struct Witnessed {
@@ -82,12 +87,22 @@ impl Witnessed {
 
     /// The receipt of an entry, if it is to be had in this time.
     async fn receipt(&mut self, entry: &str, time: Duration) -> Result<String, Status> {
-        let mut request = self.shop.request(GetReceiptRequest {
-            entry_id: entry.into(),
-        });
-        request.set_timeout(time);
-        let answer = self.shop.audit.get_receipt(request).await?.into_inner();
-        Ok(String::from_utf8(answer.proof).expect("a proof is text"))
+        receipt_within(&mut self.shop, entry, time).await
+    }
+
+    /// More calls for the receipt of an entry than may wait at once, after the one that is too many
+    /// was refused.
+    async fn ask_too_many(&self, entry: &str) -> JoinSet<Result<String, Status>> {
+        let mut asking = JoinSet::new();
+        for _ in 0..=WAITING_MAX {
+            let (mut shop, entry) = (self.shop.clone(), entry.to_owned());
+            asking.spawn(async move { receipt_within(&mut shop, &entry, LONG).await });
+        }
+        let first = timeout(PATIENCE, asking.join_next()).await;
+        let first = first.expect("one is refused at once").expect("they ask");
+        let refused = first.expect("it does not panic");
+        assert_refused(refused, Code::ResourceExhausted, "OVERLOADED");
+        asking
     }
 
     async fn assert_pending(&mut self, entry: &str) {
@@ -146,6 +161,15 @@ impl Witnessed {
     }
 }
 
+async fn receipt_within(shop: &mut Clients, entry: &str, time: Duration) -> Result<String, Status> {
+    let mut request = shop.request(GetReceiptRequest {
+        entry_id: entry.into(),
+    });
+    request.set_timeout(time);
+    let answer = shop.audit.get_receipt(request).await?.into_inner();
+    Ok(String::from_utf8(answer.proof).expect("a proof is text"))
+}
+
 fn log_key(suite: &Separate) -> VerifierKey {
     let key = fs::read_to_string(suite.material().join("log.vkey")).expect("init made it");
     VerifierKey::parse(key.trim()).expect("it is a key")
@@ -193,6 +217,50 @@ async fn a_receipt_waits_for_the_quorum_and_carries_it() {
         witnesses[0].restart();
         let receipt = log.receipt(&entry, PATIENCE).await.expect("two are enough");
         assert_eq!(log.cosigners(&receipt), names(&[1, 3]));
+    }
+}
+
+#[tokio::test]
+async fn receipts_that_wait_have_a_room_of_their_own() {
+    let suite = Separate::start(Database::Sqlite, 1).await;
+    let mut witness = Witness::start("witness.example/w1", &[&log_key(&suite)]);
+    let party = [(&witness.key, witness.url())];
+    let mut log = Witnessed::start(Database::Sqlite, suite, party, "quorum w1\n").await;
+    let covered = log.record().await;
+    let receipt = log.receipt(&covered, PATIENCE).await;
+    receipt.expect("it is cosigned");
+    witness.kill();
+    let entry = log.record().await;
+
+    // The room is full, and what need not wait goes on.
+    let asking = log.ask_too_many(&entry).await;
+    log.record().await;
+    let receipt = log.receipt(&covered, PATIENCE).await;
+    receipt.expect("it does not wait");
+
+    // Those who give up leave it.
+    drop(asking);
+    let waited = timeout(PATIENCE, async {
+        loop {
+            let refused = log.receipt(&entry, SOON).await;
+            let refused = refused.expect_err("nobody cosigns");
+            if refused.code() != Code::ResourceExhausted {
+                return refused;
+            }
+        }
+    });
+    let waited = waited.await.expect("there is room again");
+    assert_refused::<()>(Err(waited), Code::Unavailable, "CHECKPOINT_PENDING");
+
+    // So do those who are answered, and the next find all of it.
+    for _ in 0..2 {
+        let entry = log.record().await;
+        let asking = log.ask_too_many(&entry).await;
+        witness.restart();
+        let answers = asking.join_all().await;
+        let receipts = answers.into_iter().filter_map(Result::ok).count();
+        assert_eq!(receipts, WAITING_MAX);
+        witness.kill();
     }
 }
 

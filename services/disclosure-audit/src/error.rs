@@ -28,7 +28,7 @@ pub(crate) enum Error {
     EventInvalid { field: &'static str },
     #[error("a batch has 1 to 1,000 events")]
     BatchSize,
-    #[error("too many events are waiting")]
+    #[error("too many events or receipts are waiting")]
     Overloaded,
     #[error("a request id has 1 to 128 characters")]
     RequestIdInvalid,

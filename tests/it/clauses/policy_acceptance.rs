@@ -9,6 +9,7 @@ use proto::consent::{
 };
 use tonic::{Code, Status};
 
+use super::policy_changes::refusal;
 use crate::suite::{Suite, acts::*, databases};
 
 const POLICY: &str = include_str!("../../../policies/gupshup-bots.toml");
@@ -195,6 +196,27 @@ async fn refuses_by_a_clause_that_conformance_then_counts() {
         let collecting = clause("collect.voluntary");
         assert!(!collecting.rules.is_empty());
         assert!(collecting.methods.iter().any(|it| it.ends_with("/Collect")));
+    }
+}
+
+#[tokio::test]
+async fn refuses_to_alter_an_acceptance_even_by_sql() {
+    for database in databases() {
+        let suite = Suite::start_on(database).await;
+        let mut shop = suite.shop();
+        let subject = register(&mut shop).await;
+        let before = acceptances(&mut shop, &subject).await;
+        assert_eq!(before.len(), 1);
+        for sql in [
+            "UPDATE acceptances SET kind = 'guardian'",
+            "UPDATE acceptances SET accepted_at = 0 WHERE policy_number = 1",
+            "INSERT INTO acceptances SELECT * FROM acceptances WHERE true \
+             ON CONFLICT (tenant, subject, revision) DO UPDATE SET kind = 'guardian'",
+        ] {
+            let said = refusal(&suite, database, sql).await;
+            assert!(said.contains("an acceptance is immutable"), "{sql}: {said}");
+        }
+        assert_eq!(acceptances(&mut shop, &subject).await, before);
     }
 }
 

@@ -227,16 +227,7 @@ async fn refuses_to_alter_a_published_version_even_by_sql() {
             more,
             last,
         ] {
-            let said = match database {
-                Database::Sqlite => {
-                    sqlite::refusal(&suite.material().join("data/consent.db"), sql).await
-                }
-                Database::Postgres => {
-                    let url = &suite.database_urls()[CONSENT];
-                    let server = postgres::cluster().expect("it was asked for");
-                    server.refusal(url, sql)
-                }
-            };
+            let said = refusal(&suite, database, sql).await;
             assert!(
                 said.contains("a published policy version is immutable"),
                 "{sql}: {said}"
@@ -251,6 +242,18 @@ async fn refuses_to_alter_a_published_version_even_by_sql() {
         let published = publish(&mut operator, &text, false).await;
         let version = published.expect("it compiles").version;
         assert_eq!(version.expect("it is returned").policy_version, "v2");
+    }
+}
+
+/// What consent's database says when it refuses a statement of whoever may write to it.
+pub async fn refusal(suite: &Suite, database: Database, sql: &str) -> String {
+    match database {
+        Database::Sqlite => sqlite::refusal(&suite.material().join("data/consent.db"), sql).await,
+        Database::Postgres => {
+            let url = &suite.database_urls()[CONSENT];
+            let server = postgres::cluster().expect("it was asked for");
+            server.refusal(url, sql)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use chassis::{Caller, now_ms};
 use proto::disclosure_audit as pb;
 
-use super::{Api, milliseconds, subject_id, timestamp, uuid_from};
+use super::{Api, milliseconds, page_size, subject_id, timestamp, truncate, uuid_from};
 use crate::batch::Candidate;
 use crate::error::Error;
 use crate::event::{Event, Payload};
@@ -98,11 +98,22 @@ pub(super) async fn list(
     request: &pb::ListHoldsRequest,
 ) -> Result<pb::ListHoldsResponse, Error> {
     let subject = subject_id(&request.subject_id)?;
-    let mut holds = Vec::new();
-    for hold in api.store.holds_of(&caller.tenant, subject).await? {
+    let size = page_size(request.page_size, 100)?;
+    let from = super::place(&request.page_token)?;
+    let mut found = api
+        .store
+        .holds_of(&caller.tenant, subject, from, size + 1)
+        .await?;
+    let is_last = truncate(&mut found, size);
+    let next = found.last().filter(|_| !is_last).map(|it| it.index + 1);
+    let mut holds = Vec::with_capacity(found.len());
+    for hold in found {
         holds.push(render(api, caller, hold).await?);
     }
-    Ok(pb::ListHoldsResponse { holds })
+    Ok(pb::ListHoldsResponse {
+        holds,
+        next_page_token: next.map(|it| it.to_string()).unwrap_or_default(),
+    })
 }
 
 pub(super) async fn set_retention(

@@ -95,14 +95,14 @@ async fn opening(api: &Api, tenant: &Tenant, stored: &StoredEntry) -> Result<Ope
     open(&key.key, &stored.entry, &stored.sealed)
 }
 
-/// Waits until a checkpoint covers the entry, if there is room to wait.
+/// Waits until a checkpoint covers the entry; refuses at once where there is no room to wait.
 async fn covered(api: &Api, index: u64) -> Result<(), Error> {
     let mut covered = api.covered.clone();
     if *covered.borrow() > index {
         return Ok(());
     }
     let room = api.waiting.try_acquire();
-    let _room = room.map_err(|_| Error::CheckpointPending)?;
+    let _room = room.map_err(|_| Error::Overloaded)?;
     let covers = covered.wait_for(|size| *size > index);
     match timeout(patience(context::remaining()), covers).await {
         Ok(Ok(_)) => Ok(()),

@@ -33,6 +33,8 @@ pub(crate) struct StoredHold {
     /// The id of its entry in the log.
     pub(crate) id: Uuid,
     pub(crate) subject: Uuid,
+    /// Where that entry stands.
+    pub(crate) index: u64,
     /// Unix milliseconds.
     pub(crate) lifted_at: Option<i64>,
 }
@@ -49,13 +51,18 @@ impl Store {
         Ok(row.map(StoredHold::from))
     }
 
-    /// The holds of a subject, oldest first.
+    /// The holds of a subject, oldest first, from place `from` on.
     pub(crate) async fn holds_of(
         &self,
         tenant: &Tenant,
         subject: Uuid,
+        from: u64,
+        limit: u64,
     ) -> Result<Vec<StoredHold>, Error> {
-        let select = of_subject(tenant, subject).order_by_asc(Column::Position);
+        let select = of_subject(tenant, subject)
+            .filter(Column::Position.gte(from.cast_signed()))
+            .order_by_asc(Column::Position)
+            .limit(limit);
         let rows = select.all(self.database.read()).await.map_err(failed)?;
         Ok(rows.into_iter().map(StoredHold::from).collect())
     }
@@ -123,6 +130,7 @@ impl From<Model> for StoredHold {
         Self {
             id: row.hold_id,
             subject: row.subject,
+            index: row.position.cast_unsigned(),
             lifted_at: row.lifted_at,
         }
     }
