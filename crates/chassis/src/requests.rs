@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::collections::BTreeSet;
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sha2::{Digest, Sha256};
@@ -68,7 +68,7 @@ impl RequestKey {
         if !(1..=ID_LENGTH_MAX).contains(&request_id.chars().count()) {
             return Err(RequestError::Invalid);
         }
-        let digest = hexadecimal(&Sha256::digest(content));
+        let digest = hex::encode(Sha256::digest(content));
         let tenant = caller.tenant.clone();
         let entry = |category, value| index.entry(tenant.as_str(), category, value).to_vec();
         let request = entry("request id", request_id);
@@ -152,13 +152,6 @@ pub async fn remember_new<'a>(
 /// Forgets the requests carried out before a time in Unix milliseconds.
 pub async fn sweep(connection: &impl ConnectionTrait, before: i64) -> Result<(), DbErr> {
     table::delete_before(connection, before).await
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all");
-        text
-    })
 }
 
 #[cfg(test)]

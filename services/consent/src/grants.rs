@@ -91,7 +91,7 @@ impl Signer {
             expires_at: choice.expires_at().map(seconds),
             source: source.to_owned(),
             policy_version: policy.name.to_string(),
-            policy_digest: hex(&policy.rulebook.digest()),
+            policy_digest: hex::encode(&policy.rulebook.digest()),
             revision: written.revision,
         };
         receipt.sign(&self.key)
@@ -123,10 +123,6 @@ fn action(question: &Question, recipient_kind: Option<&str>) -> Action {
 
 fn seconds(milliseconds: i64) -> u64 {
     (milliseconds / 1_000).max(0).unsigned_abs()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }
 
 /// SHA-256 of a policy's text.

@@ -270,7 +270,7 @@ impl Payload {
 
 /// Lowercase hex, as digests and commitments stand in a payload.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }
 
 /// The first field whose rule does not hold.

@@ -277,13 +277,8 @@ impl Saga {
     async fn enter(&self, tenant: &str, erasure: &Erasure) -> Result<Uuid, Error> {
         let certificate = erasure.certificate.as_ref().ok_or(Error::Internal)?;
         let digest = digest(&SHA256, certificate.as_bytes());
-        let hex: String = digest
-            .as_ref()
-            .iter()
-            .map(|it| format!("{it:02x}"))
-            .collect();
         let event = RecordRequest {
-            request_id: format!("certificate-{hex}"),
+            request_id: format!("certificate-{}", hex::encode(&digest)),
             event: Some(Event::Certificate(Certificate {
                 kind: "erasure".to_owned(),
                 digest: digest.as_ref().to_vec(),

@@ -56,8 +56,7 @@ impl Release {
 
     /// The id under which the release is recorded in the log: a retry finds its own entry there.
     pub fn record_id(&self) -> String {
-        let hex = self.content.map(|byte| format!("{byte:02x}")).concat();
-        format!("release-{hex}")
+        format!("release-{}", hex::encode(self.content))
     }
 }
 

@@ -233,7 +233,7 @@ async fn first_difference(stored: &StoredLog, tiles: &Source, size: u64) -> anyh
 }
 
 fn line(name: &str, tree: Tree) {
-    let root: String = tree.root.iter().map(|it| format!("{it:02x}")).collect();
+    let root = hex::encode(tree.root);
     say!("{name:<10} {:>12} entries  {root}", tree.size);
 }
 

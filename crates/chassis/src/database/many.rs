@@ -39,10 +39,8 @@ pub async fn insert_many<M: ModelTrait>(
     });
     let mut written = 0;
     for ((tenant, columns), rows) in by_kind(rows) {
-        let all = tenant.as_ref().map(|_| TENANT);
-        let all: Vec<_> = all.iter().chain(&columns).map(|it| quoted(it)).collect();
-        let into = format!("INSERT INTO {} ({})", quoted(table), all.join(", "));
-        for rows in portions(backend, &rows) {
+        let into = format!("INSERT INTO \"{table}\" ({})", names(&tenant, &columns));
+        for rows in portions(backend, rows) {
             let (from, values) = source(backend, tenant.as_deref(), rows)?;
             let text = match (backend, &tenant) {
                 (DatabaseBackend::Postgres, Some(_)) => {
@@ -69,24 +67,20 @@ pub async fn find_many<E: EntityTrait>(
 ) -> Result<Vec<E::Model>, DbErr> {
     let backend = connection.get_database_backend();
     let table = E::default();
-    let table = quoted(table.table_name());
+    let table = table.table_name();
     let keys = keys.iter().map(|key| {
         let columns = E::PrimaryKey::iter().map(|it| it.into_column().as_str());
         columns.zip(key.iter().cloned()).collect()
     });
     let mut found = Vec::new();
     for ((tenant, columns), keys) in by_kind(keys) {
-        for keys in portions(backend, &keys) {
+        for keys in portions(backend, keys) {
             let (from, values) = source(backend, tenant.as_deref(), keys)?;
             let text = match backend {
-                DatabaseBackend::Postgres => each_of(&table, tenant.is_some(), &columns, &from),
+                DatabaseBackend::Postgres => each_of(table, &tenant, &columns, &from),
                 _ => {
-                    let all = tenant.as_ref().map(|_| TENANT);
-                    let all: Vec<_> = all.iter().chain(&columns).map(|it| quoted(it)).collect();
-                    format!(
-                        "SELECT * FROM {table} WHERE ({}) IN ({from})",
-                        all.join(", ")
-                    )
+                    let key = names(&tenant, &columns);
+                    format!("SELECT * FROM \"{table}\" WHERE ({key}) IN ({from})")
                 }
             };
             let statement = Statement::from_sql_and_values(backend, text, values);
@@ -98,19 +92,29 @@ pub async fn find_many<E: EntityTrait>(
 }
 
 /// PostgreSQL's look-up of each of the given keys.
-fn each_of(table: &str, has_tenant: bool, columns: &[&str], from: &str) -> String {
-    let of_tenant = has_tenant.then(|| format!("{table}.\"{TENANT}\" = $1"));
+fn each_of(table: &str, tenant: &Option<String>, columns: &[&str], from: &str) -> String {
+    let of_tenant = tenant
+        .as_ref()
+        .map(|_| format!("\"{table}\".\"{TENANT}\" = $1"));
     let is_given = columns
         .iter()
-        .map(|it| format!("{table}.\"{it}\" = given.\"{it}\""));
+        .map(|it| format!("\"{table}\".\"{it}\" = given.\"{it}\""));
     let conditions: Vec<_> = of_tenant.into_iter().chain(is_given).collect();
-    let columns: Vec<_> = columns.iter().map(|it| quoted(it)).collect();
     format!(
         "SELECT found.* FROM {from} AS given ({}) \
-         CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {} LIMIT 1) AS found",
-        columns.join(", "),
+         CROSS JOIN LATERAL (SELECT * FROM \"{table}\" WHERE {} LIMIT 1) AS found",
+        names(&None, columns),
         conditions.join(" AND ")
     )
+}
+
+/// The columns of a statement, the tenant's first.
+fn names(tenant: &Option<String>, columns: &[&str]) -> String {
+    let tenant = tenant.iter().map(|_| TENANT);
+    let names = tenant
+        .chain(columns.iter().copied())
+        .map(|it| format!("\"{it}\""));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn by_kind(rows: impl Iterator<Item = Vec<(&'static str, Value)>>) -> BTreeMap<Kind, Vec<Row>> {
@@ -135,20 +139,26 @@ fn by_kind(rows: impl Iterator<Item = Vec<(&'static str, Value)>>) -> BTreeMap<K
 fn source(
     backend: DatabaseBackend,
     tenant: Option<&str>,
-    rows: &[Row],
+    rows: Vec<Row>,
 ) -> Result<(String, Row), DbErr> {
     let tenant: Row = tenant.into_iter().map(Value::from).collect();
     let width = rows.first().map_or(0, Vec::len);
     if backend != DatabaseBackend::Postgres {
         let row = format!("({})", vec!["?"; tenant.len() + width].join(", "));
-        let values = rows.iter().flat_map(|it| tenant.iter().chain(it).cloned());
         let text = format!("VALUES {}", vec![row.as_str(); rows.len()].join(", "));
+        let values = rows.into_iter();
+        let values = values.flat_map(|it| tenant.iter().cloned().chain(it));
         return Ok((text, values.collect()));
+    }
+    let mut columns = vec![Row::with_capacity(rows.len()); width];
+    for row in rows {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column.push(value);
+        }
     }
     let mut values = tenant;
     let mut arrays = Vec::with_capacity(width);
-    for place in 0..width {
-        let column: Row = rows.iter().map(|it| it[place].clone()).collect();
+    for column in columns {
         let (name, array) = match column[0] {
             Value::BigInt(_) => ("bigint", ArrayType::BigInt),
             Value::String(_) => ("text", ArrayType::String),
@@ -162,20 +172,15 @@ fn source(
     Ok((format!("UNNEST({})", arrays.join(", ")), values))
 }
 
-fn quoted(name: &str) -> String {
-    format!("\"{name}\"")
-}
-
-fn portions<T>(backend: DatabaseBackend, mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+fn portions<T>(backend: DatabaseBackend, mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     std::iter::from_fn(move || {
         let largest = rows.len().checked_ilog2()?;
         let length = match backend {
             DatabaseBackend::Postgres => rows.len(),
             _ => 1 << largest,
         };
-        let (portion, rest) = rows.split_at(length.min(ROWS_MAX));
-        rows = rest;
-        Some(portion)
+        let rest = rows.split_off(length.min(ROWS_MAX));
+        Some(std::mem::replace(&mut rows, rest))
     })
 }
 
@@ -193,7 +198,7 @@ mod tests {
             (1_045, vec![512, 512, 16, 4, 1]),
         ] {
             let rows: Vec<usize> = (0..length).collect();
-            let found: Vec<_> = portions(DatabaseBackend::Sqlite, &rows).collect();
+            let found: Vec<_> = portions(DatabaseBackend::Sqlite, rows.clone()).collect();
             assert_eq!(found.iter().map(|it| it.len()).collect::<Vec<_>>(), lengths);
             assert_eq!(found.concat(), rows);
         }

@@ -105,10 +105,5 @@ fn record_id(caller: &Caller, request_id: &str) -> Result<String, Error> {
         digest.update(&(field.len() as u64).to_be_bytes());
         digest.update(field.as_bytes());
     }
-    let digest = digest.finish();
-    Ok(digest
-        .as_ref()
-        .iter()
-        .map(|it| format!("{it:02x}"))
-        .collect())
+    Ok(hex::encode(digest.finish()))
 }

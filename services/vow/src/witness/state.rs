@@ -48,8 +48,7 @@ pub enum NotCosigned {
 
 /// The public id of a log: the SHA-256 of its origin, in hexadecimal.
 pub fn log_id(origin: &str) -> String {
-    let digest = Sha256::digest(origin);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(origin))
 }
 
 impl State {
