@@ -272,3 +272,158 @@ fn an_explanation_goes_down_to_the_line_of_the_rule() {
         "{text}"
     );
 }
+
+/// What `vow policy explain` answers; the words of the command line are parted by spaces, and a
+/// word with spaces in it is written with `~`.
+fn explained(file: &str, asked: &str) -> String {
+    let words: Vec<String> = asked.split(' ').map(|it| it.replace('~', " ")).collect();
+    let words = words.iter().map(String::as_str);
+    let arguments: Vec<&str> = ["explain", file].into_iter().chain(words).collect();
+    let (code, text) = policy(&arguments);
+    assert_eq!(code, 0, "{arguments:?}: {text}");
+    text
+}
+
+#[test]
+fn an_explanation_tells_what_is_missing() {
+    let (bots, shop, portal) = (
+        "gupshup-bots.toml",
+        "web-shop-gdpr.toml",
+        "patient-portal.toml",
+    );
+    let form = "--collect site_registration --act typed";
+    let account = "--collect account --act typed --category user.name";
+    let support = "--use --purpose essential.service.operations.support";
+    let provider = "--disclose service_provider --purpose marketing.communications.email";
+    let cases = [
+        (
+            bots,
+            "--collect order_form --act typed --purpose essential.service --category user.name"
+                .to_owned(),
+            vec![
+                "CATEGORY_NOT_DECLARED by no clause: The policy declares no collection point `order_form`",
+            ],
+        ),
+        (
+            bots,
+            format!("{form} --category user.name --category user.biometric"),
+            vec![
+                "`site_registration` (gupshup-bots.toml:90) does not declare user.biometric.",
+                "\nasked for essential.service, as the point takes values for that\n",
+            ],
+        ),
+        (
+            bots,
+            format!("{form} --category user.name --withheld user.name"),
+            vec![
+                "CATEGORY_REFUSED by no clause: The person refused to give user.name.\n",
+                "\nfor want of what is kept back the person cannot: register, order\n",
+            ],
+        ),
+        (
+            shop,
+            format!("{account} --age 13~to~15 --accepted explicit"),
+            vec![
+                "REFUSED UNDER_AGE by take.what-the-form-asks",
+                "\nclosest is policy.acceptance at line 359: NOT_ACCEPTED: ",
+            ],
+        ),
+        (
+            bots,
+            format!("{support} --category user.name --category user.contact.address"),
+            vec![
+                "not this: PURPOSE_EXCEEDS_CATEGORIES: It does not cover user.contact.address.",
+                "use.customer-service would cover less than that: user.name for ",
+            ],
+        ),
+        (
+            bots,
+            "--use --purpose essential.service.notifications --category user.contact.address"
+                .to_owned(),
+            vec![
+                "has permissions here, for another purpose: essential.service.payment_processing\n",
+            ],
+        ),
+        (
+            portal,
+            "--disclose data_broker --purpose essential.service --category user.name".to_owned(),
+            vec!["REFUSED SALE_FORBIDDEN by "],
+        ),
+        (
+            bots,
+            format!("{support} --category user.name --standing erased"),
+            vec!["REFUSED ERASED by no clause"],
+        ),
+        (
+            shop,
+            format!("{account} --age not~stated --accepted explicit"),
+            vec!["REFUSED UNDER_AGE by "],
+        ),
+        (
+            bots,
+            format!(
+                "{provider} --category user.name --to-recipient --expired --consent \
+                 marketing.communications.email"
+            ),
+            vec!["REFUSED CONSENT_EXPIRED by "],
+        ),
+    ];
+    for (file, asked, told) in cases {
+        let text = explained(file, &asked);
+        for part in told {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn the_language_refuses_a_sale_without_a_clause() {
+    let clause = "[[clause]]\nkey = \"disclose.never-sold\"";
+    let other = edited(clause, "[[clause]]\nkey = \"disclose.other\"");
+    let asked = "--disclose data_broker --purpose essential.service --category user.name";
+    let text = explained(path(&other), asked);
+    assert!(
+        text.starts_with("REFUSED SALE_FORBIDDEN by the language: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_word_that_nobody_has_is_a_mistake_of_the_command_line() {
+    for (asked, told) in [
+        (
+            "--use --purpose essential.servcie",
+            "did you mean `essential.service`?",
+        ),
+        (
+            "--use --purpose analytics --category user.nmae",
+            "did you mean `user.name`?",
+        ),
+        ("--collect order --act typd", "did you mean `typed`?"),
+        ("--disclose carier", "did you mean `carrier`?"),
+        (
+            "--use --consent survey",
+            "did you mean `marketing.communications.survey`?",
+        ),
+        (
+            "--use --withheld user.shoe_size",
+            "the vocabulary has no such word",
+        ),
+        ("--use --region us", "did you mean `US`?"),
+        ("--use --region Germany", "two capital letters"),
+        (
+            "--use --standing gone",
+            "one of: active, restricted, quarantined, erased",
+        ),
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+        let mut command = Command::new(VOW);
+        command.current_dir(folder);
+        command.args(["policy", "explain", "gupshup-bots.toml"]);
+        let done = command.args(asked.split(' ')).output();
+        let done = done.expect("the program runs");
+        let complaint = String::from_utf8(done.stderr).expect("it is text");
+        assert_eq!(done.status.code(), Some(2), "{asked}: {complaint}");
+        assert!(complaint.contains(told), "{asked}: {complaint}");
+    }
+}

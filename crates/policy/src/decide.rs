@@ -2,6 +2,7 @@
 
 mod condition;
 mod explain;
+mod near;
 mod question;
 mod reason;
 
@@ -9,7 +10,8 @@ use crate::request::{Request, Subject};
 use crate::rulebook::Rulebook;
 use question::{Question, Refusal};
 
-pub use explain::{Explanation, Step, Verdict, explain};
+pub use explain::{Explanation, Step, Verdict, explain, line_of_point};
+pub use near::Near;
 pub use reason::Reason;
 
 /// Whether a request may go on.

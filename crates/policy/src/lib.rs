@@ -31,10 +31,13 @@ mod touch;
 
 pub use cedar::CEDAR_SCHEMA;
 pub use coverage::Coverage;
-pub use decide::{Decision, Effect, Explanation, Reason, Step, Verdict, decide, explain};
+pub use decide::{
+    Decision, Effect, Explanation, Near, Reason, Step, Verdict, decide, explain, line_of_point,
+};
 pub use diff::{Change, ClauseChange, diff, unrevised};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use language::{Acceptance, AgeBand, Enforced, Side};
+pub use nearest::did_you_mean;
 pub use request::{
     Action, ConsentEntry, ConsentState, Recipient, RecipientId, Request, Standing, Subject,
 };

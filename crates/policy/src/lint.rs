@@ -16,6 +16,7 @@ use crate::language::{ActivityBlock, ClauseBlock, Enforced, PolicyFile, RuleBloc
 use crate::nearest::did_you_mean;
 use crate::parse;
 use crate::vocabulary::{CATEGORIES, RECIPIENT_KINDS, Registry, expresses_sale};
+pub(crate) use meaning::{KEPT_BY_SERVICES, KEPT_BY_THE_LANGUAGE};
 
 /// Every fault of the policy, ordered by its place in the text.
 pub(crate) fn lint(text: &str, file: &PolicyFile) -> Vec<Finding> {

@@ -1,7 +1,8 @@
 //! The word that a misspelt one was probably meant to be.
 
 /// A question that ends a message: which of the candidates was meant. Empty when none is near.
-pub(crate) fn did_you_mean<'a>(
+#[must_use]
+pub fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {

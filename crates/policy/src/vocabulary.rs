@@ -175,6 +175,19 @@ impl Registry {
         })
     }
 
+    /// The keys of a set that lie below no other of it: the fewest words that say it.
+    pub(crate) fn widest_of(&self, set: TermSet) -> Vec<&'static str> {
+        let mut widest: Vec<&'static str> = Vec::new();
+        // The keys are in alphabetical order, so a key comes before all below it.
+        for term in self.terms_of(set) {
+            let key = self.key(term);
+            if !widest.iter().any(|it| is_at_or_below(key, it)) {
+                widest.push(key);
+            }
+        }
+        widest
+    }
+
     /// The term for a key, or nothing when the key is not in the list.
     #[must_use]
     pub fn term(&self, key: &str) -> Option<Term> {

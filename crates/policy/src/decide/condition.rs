@@ -9,6 +9,12 @@ use crate::vocabulary::{PURPOSES, Term};
 impl Question<'_> {
     /// The first part of a condition that the request or the person does not meet.
     pub(super) fn unmet(&self, condition: &Condition) -> Option<Reason> {
+        self.all_unmet(condition).next()
+    }
+
+    /// Each part of a condition that the request or the person does not meet, in the order in which
+    /// refusals name them. Consents are looked at last, and only when all parts are asked for.
+    pub(super) fn all_unmet(&self, condition: &Condition) -> impl Iterator<Item = Reason> {
         let Condition {
             order,
             aggregate_only,
@@ -20,35 +26,31 @@ impl Question<'_> {
             ages,
             regions,
         } = condition;
-        if *aggregate_only && !self.aggregate {
-            return Some(Reason::AggregateOnly);
-        }
-        if !acts.is_empty() && !self.act().is_some_and(|it| acts.contains(it)) {
-            return Some(Reason::NotVoluntary);
-        }
-        if *order && !self.order {
-            return Some(Reason::OrderRequired);
-        }
-        if *approval && !self.approved {
-            return Some(Reason::NotApproved);
-        }
         let age = self.subject.and_then(|it| it.age_band);
-        if !ages.is_empty() && !age.is_some_and(|it| ages.contains(&it)) {
-            return Some(Reason::UnderAge);
-        }
         let region = self.subject.and_then(|it| it.region);
-        if !regions.is_empty() && !region.is_some_and(|it| regions.iter().any(|at| at == it)) {
-            return Some(Reason::RegionNotCovered);
-        }
         let agreed = self.subject.is_some_and(|it| it.transfer_agreed);
-        if transfer_to.is_some() && !agreed && transfer_to.as_deref() != region {
-            return Some(Reason::TransferNotAgreed);
-        }
         let accepted = self.subject.and_then(|it| it.acceptance);
-        if !acceptance.is_empty() && !accepted.is_some_and(|it| acceptance.contains(&it)) {
-            return Some(Reason::NotAccepted);
-        }
-        consent.and_then(|word| self.consent_refusal(word))
+        let is_by_act = self.act().is_some_and(|it| acts.contains(it));
+        let is_of_age = age.is_some_and(|it| ages.contains(&it));
+        let is_there = region.is_some_and(|it| regions.iter().any(|at| at == it));
+        let is_at_home = transfer_to.as_deref() == region;
+        let is_accepted = accepted.is_some_and(|it| acceptance.contains(&it));
+        let unmet = [
+            (*aggregate_only && !self.aggregate, Reason::AggregateOnly),
+            (!acts.is_empty() && !is_by_act, Reason::NotVoluntary),
+            (*order && !self.order, Reason::OrderRequired),
+            (*approval && !self.approved, Reason::NotApproved),
+            (!ages.is_empty() && !is_of_age, Reason::UnderAge),
+            (!regions.is_empty() && !is_there, Reason::RegionNotCovered),
+            (
+                transfer_to.is_some() && !agreed && !is_at_home,
+                Reason::TransferNotAgreed,
+            ),
+            (!acceptance.is_empty() && !is_accepted, Reason::NotAccepted),
+        ];
+        let unmet = unmet.into_iter().filter(|(is_unmet, _)| *is_unmet);
+        let consent = consent.iter().filter_map(|it| self.consent_refusal(*it));
+        unmet.map(|(_, reason)| reason).chain(consent)
     }
 
     fn act(&self) -> Option<Term> {

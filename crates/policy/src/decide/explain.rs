@@ -1,9 +1,12 @@
 //! Why a request is permitted or refused, down to the line of each rule that had a say.
 
+use super::near::Near;
 use super::question::{Progress, Question};
 use super::{Decision, Reason, decide};
+use crate::parse;
 use crate::request::{Request, Subject};
 use crate::rulebook::{Rule, Rulebook};
+use crate::vocabulary::CATEGORIES;
 
 /// A decision, and what each rule that speaks of the request had to do with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,14 @@ pub struct Explanation<'r> {
     /// The rules that speak of the request: permissions first, each in the order of the text.
     /// Empty when the request or the person was refused before any rule was asked.
     pub steps: Vec<Step<'r>>,
+    /// Of a request that permissions fall short of: the step that lacks least, and of those that
+    /// lack the same the one that the person can mend. The decision names the first in the text.
+    pub closest: Option<usize>,
+    /// Of a request that no permission covers, conditions apart: the one that asks for less and
+    /// would be covered.
+    pub near: Option<Near<'r>>,
+    /// And for which other purposes permissions cover all that was asked for in this place.
+    pub other_purposes: Vec<&'static str>,
 }
 
 /// What one rule had to do with a decision.
@@ -26,6 +37,10 @@ pub struct Step<'r> {
     pub start: usize,
     /// What it said.
     pub verdict: Verdict,
+    /// All parts of its condition that are not met, in the order in which refusals name them.
+    pub unmet: Vec<Reason>,
+    /// Of a permission, the categories that were asked for and that it does not cover.
+    pub uncovered: Vec<&'static str>,
 }
 
 /// What one rule says to a request.
@@ -49,23 +64,82 @@ pub fn explain<'r>(
     request: &Request<'_>,
     now: u64,
 ) -> Explanation<'r> {
-    let decision = decide(&[rulebook], subject, request, now);
-    let steps = match Question::new(subject, request, now) {
-        Ok(question) if question.state_refusal().is_none() => steps(rulebook, &question),
-        _ => Vec::new(),
+    let mut explanation = Explanation {
+        decision: decide(&[rulebook], subject, request, now),
+        steps: Vec::new(),
+        closest: None,
+        near: None,
+        other_purposes: Vec::new(),
     };
-    Explanation { decision, steps }
+    let Ok(question) = Question::new(subject, request, now) else {
+        return explanation;
+    };
+    if question.state_refusal().is_some() {
+        return explanation;
+    }
+    let Ok(point) = question.point_index(rulebook) else {
+        return explanation; // The point itself refuses.
+    };
+    explanation.steps = steps(rulebook, &question, point);
+    let steps = explanation.steps.iter().enumerate();
+    let permissions = steps.filter_map(|(index, it)| Some((lack(it)?, index)));
+    let closest = permissions.min();
+    let is_refused = |it: &Step<'_>| matches!(it.verdict, Verdict::Refuses(_));
+    let is_covered = |it: &Step<'_>| lack(it).is_some() && it.uncovered.is_empty();
+    explanation.closest = closest
+        .filter(|(lack, _)| *lack != NOTHING)
+        .map(|(_, it)| it);
+    let steps = &explanation.steps;
+    if !steps.iter().any(|it| is_refused(it) || is_covered(it)) {
+        explanation.near = question.near(rulebook, point);
+        explanation.other_purposes = question.other_purposes(rulebook, point);
+    }
+    explanation
 }
 
-fn steps<'r>(rulebook: &'r Rulebook, question: &Question<'_>) -> Vec<Step<'r>> {
-    let Ok(point) = question.point_index(rulebook) else {
-        return Vec::new(); // The point itself refuses.
-    };
-    let step = |rule: &Rule, verdict| Step {
-        clause: rulebook.clause_of(rule),
-        line: rule.line,
-        start: rule.start,
-        verdict,
+/// The line of a policy's text at which a collection point is declared.
+#[must_use]
+pub fn line_of_point(text: &str, key: &str) -> Option<usize> {
+    let file = parse::parse(text).ok()?;
+    let mut points = file.collection_points.iter();
+    let start = points.find(|it| it.key.get_ref() == key)?.key.span().start;
+    // The block begins above its words; one written on a line of its own has no head.
+    let head = text[..start].rfind("[[collection_point]]");
+    Some(parse::line_and_column(text, head.unwrap_or(start)).0)
+}
+
+/// What a permission for the purpose that was asked for lacks: how much, and how much of that only
+/// another policy or person could bring. None for any other rule.
+fn lack(step: &Step<'_>) -> Option<(usize, usize)> {
+    match step.verdict {
+        Verdict::Permits => Some(NOTHING),
+        Verdict::FallsShort(Reason::NoRule | Reason::RecipientPurpose) => None,
+        Verdict::FallsShort(_) => {
+            let lasting = step.unmet.iter().filter(|it| !it.is_state());
+            let (unmet, uncovered) = (step.unmet.len(), step.uncovered.len());
+            Some((unmet + uncovered, lasting.count() + uncovered))
+        }
+        Verdict::Refuses(_) | Verdict::Lifted => None,
+    }
+}
+
+const NOTHING: (usize, usize) = (0, 0);
+
+fn steps<'r>(
+    rulebook: &'r Rulebook,
+    question: &Question<'_>,
+    point: Option<usize>,
+) -> Vec<Step<'r>> {
+    let step = |rule: &Rule, verdict| {
+        let condition = rule.condition.iter();
+        Step {
+            clause: rulebook.clause_of(rule),
+            line: rule.line,
+            start: rule.start,
+            verdict,
+            unmet: condition.flat_map(|it| question.all_unmet(it)).collect(),
+            uncovered: Vec::new(),
+        }
     };
     let permits = rulebook.permits.iter().filter_map(|permit| {
         let verdict = match question.shortfall(permit, point) {
@@ -73,7 +147,12 @@ fn steps<'r>(rulebook: &'r Rulebook, question: &Question<'_>) -> Vec<Step<'r>> {
             Some((Progress::Place, _)) => return None,
             Some((_, reason)) => Verdict::FallsShort(reason),
         };
-        Some(step(permit, verdict))
+        let uncovered = question.categories.without(permit.categories);
+        let uncovered = CATEGORIES.terms_of(uncovered);
+        Some(Step {
+            uncovered: uncovered.map(|it| CATEGORIES.key(it)).collect(),
+            ..step(permit, verdict)
+        })
     });
     let touching = rulebook
         .forbids
@@ -238,5 +317,128 @@ mod tests {
             let explanation = explain(&rulebook, subject, &request, 0);
             assert_eq!(!explanation.steps.is_empty(), has_steps, "{subject:?}");
         }
+    }
+
+    /// A form for those of age, or with a guardian's word; and who may use what for what.
+    fn guarded() -> Rulebook {
+        let (head, _) = TEXT.split_once("[[recipient_kind]]").unwrap();
+        let permit = |rest: &str| format!("[[clause.permit]]\nbasis = \"CONTRACT\"\n{rest}\n");
+        let form = "action = \"collect\"\npoints = [\"form\"]\npurposes = [\"essential\"]\n";
+        let rules = [
+            permit(&format!(
+                "{form}when = {{ ages = [\"16 to 17\", \"adult\"] }}"
+            )),
+            permit(&format!(
+                "{form}when = {{ ages = [\"13 to 15\"], acceptance = [\"guardian\"] }}"
+            )),
+            permit(
+                "action = \"use\"\npurposes = [\"analytics.reporting\"]\n\
+                 categories = [\"user.contact.email\", \"user.name\"]",
+            ),
+        ];
+        let clause =
+            "[[clause]]\nkey = \"all\"\ntitle = \"\"\nsays = \"\"\nenforced = \"by rules\"\n";
+        let forbid = "[[clause.forbid]]\naction = \"collect\"\nunless = { acts = [\"typed\"] }\n";
+        compile(&format!("{head}{clause}{}{forbid}", rules.concat())).unwrap()
+    }
+
+    #[test]
+    fn of_permissions_that_lack_the_same_the_one_that_can_be_met_is_closest() {
+        let rulebook = guarded();
+        let email = ["user.contact.email"];
+        let at = |act| Action::Collect { point: "form", act };
+        use crate::Acceptance::{Explicit, Guardian};
+        use crate::AgeBand::{Adult, From13To15, Under13};
+        for (age, acceptance, act, closest) in [
+            (From13To15, Explicit, "typed", Some(1)),
+            (From13To15, Guardian, "typed", None),
+            (Under13, Guardian, "typed", Some(0)),
+            (Under13, Explicit, "typed", Some(0)),
+            (Adult, Explicit, "sent", None),
+        ] {
+            let subject = Subject {
+                age_band: Some(age),
+                acceptance: Some(acceptance),
+                ..ADULT
+            };
+            let request = request(at(act), "essential.service", &email);
+            let told = explain(&rulebook, Some(&subject), &request, 0);
+            assert_eq!(told.closest, closest, "{age:?} {acceptance:?}");
+            assert_eq!((told.near, told.other_purposes), (None, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_near_miss_tells_what_less_a_permission_covers() {
+        let rulebook = guarded();
+        let (email, name) = ("user.contact.email", "user.name");
+        let cases: [(&str, &[&str], Option<(&str, Vec<&str>)>); 7] = [
+            (
+                "analytics",
+                &[email],
+                Some(("analytics.reporting", vec![email])),
+            ),
+            (
+                "analytics.reporting.system",
+                &["user.contact"],
+                Some(("analytics.reporting.system", vec![email])),
+            ),
+            (
+                "analytics",
+                &["user", name],
+                Some(("analytics.reporting", vec![email, name])),
+            ),
+            (
+                "analytics.reporting",
+                &[name, "user.device"],
+                Some(("analytics.reporting", vec![name])),
+            ),
+            ("analytics.reporting", &[email], None),
+            ("analytics.reporting", &["user.device"], None),
+            ("essential", &[email], None),
+        ];
+        for (purpose, categories, expected) in cases {
+            let request = request(Action::Use, purpose, categories);
+            let told = explain(&rulebook, Some(&ADULT), &request, 0);
+            let near = told.near.map(|it| (it.purpose, it.categories));
+            assert_eq!(near, expected, "{purpose} {categories:?}");
+        }
+        let email = [email];
+        let request = request(Action::Use, "essential", &email);
+        let told = explain(&rulebook, Some(&ADULT), &request, 0);
+        assert_eq!(told.other_purposes, ["analytics.reporting"]);
+    }
+
+    #[test]
+    fn a_permission_tells_what_it_does_not_cover_and_all_that_it_asks() {
+        let rulebook = compile(TEXT).unwrap();
+        let categories = ["user.contact.email", "user.device", "user.name"];
+        let request = request(Action::Use, "marketing.communications", &categories);
+        let told = explain(
+            &rulebook,
+            Some(&Subject {
+                region: None,
+                ..ADULT
+            }),
+            &request,
+            0,
+        );
+        assert_eq!(told.steps[0].uncovered, categories[1..]);
+        let unmet = [
+            Reason::UnderAge,
+            Reason::RegionNotCovered,
+            Reason::NoConsent,
+        ];
+        assert_eq!(told.steps[0].unmet, unmet);
+    }
+
+    #[test]
+    fn a_point_is_found_where_its_block_begins() {
+        let line = line_of_point(TEXT, "form").unwrap();
+        assert_eq!(TEXT.lines().nth(line - 1), Some("[[collection_point]]"));
+        assert_eq!(line_of_point(TEXT, "nowhere"), None);
+        let inline = "collection_point = [{ key = \"a\", side = \"app\", categories = [] }]\n";
+        let header = TEXT.split("[[").next().unwrap();
+        assert_eq!(line_of_point(&format!("{inline}{header}"), "a"), Some(1));
     }
 }

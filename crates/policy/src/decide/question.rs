@@ -2,14 +2,12 @@
 
 use super::Reason;
 use crate::language::ActionWord;
+use crate::lint::KEPT_BY_THE_LANGUAGE;
 use crate::request::{Action, Recipient, Request, Standing, Subject};
 use crate::rulebook::{Rule, Rulebook};
 use crate::vocabulary::{
     ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS, Term, TermSet, expresses_sale,
 };
-
-/// The clause that no rulebook needs to state for its refusal to hold.
-const NEVER_SOLD: &str = "disclose.never-sold";
 
 /// A request in the terms of the vocabulary, with all that rules may ask about.
 pub(super) struct Question<'a> {
@@ -265,7 +263,7 @@ impl<'a> Question<'a> {
     }
 
     /// Whether a rule is about this action at this point or for this kind of recipient.
-    fn is_in_reach(&self, rule: &Rule, point: Option<usize>) -> bool {
+    pub(super) fn is_in_reach(&self, rule: &Rule, point: Option<usize>) -> bool {
         let is_in_place = match self.place {
             Place::Inside => true,
             Place::Point { .. } => point.is_some_and(|it| rule.points.contains(&it)),
@@ -275,12 +273,13 @@ impl<'a> Question<'a> {
     }
 }
 
-/// A word outside the vocabulary is refused; one that names a sale is refused by its clause.
+/// A word outside the vocabulary is refused; one that names a sale is refused by its clause, which
+/// holds whether or not a rulebook states it.
 fn unknown_word(word: &str, reason: Reason) -> Refusal<'static> {
     if expresses_sale(word) {
         return Refusal {
             reason: Reason::SaleForbidden,
-            clause: Some(NEVER_SOLD),
+            clause: Some(KEPT_BY_THE_LANGUAGE),
         };
     }
     Refusal::of(reason)

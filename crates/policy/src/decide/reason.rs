@@ -75,11 +75,11 @@ reasons! {
     NotApproved "NOT_APPROVED" State
         "No approved case or manifest covers the request."
     UnderAge "UNDER_AGE" Policy
-        "The person's age is not stated or not one the rule covers."
+        "The person's age is not stated, or too low or too high for the rule."
     RegionNotCovered "REGION_NOT_COVERED" Policy
         "The person's region is not known or not one the rule covers."
     TransferNotAgreed "TRANSFER_NOT_AGREED" State
-        "The person lives abroad and did not agree to the transfer."
+        "The person did not agree to the transfer and is not known to live where the data is stored."
     NotAccepted "NOT_ACCEPTED" State
         "The person accepted the policy in none of the ways that the rule takes."
     Forbidden "FORBIDDEN" Policy

@@ -11,7 +11,7 @@ use crate::rulebook::{Drafts, Rule, Rulebook};
 use crate::wording::all;
 
 /// The promises that the services keep whatever the rules say.
-const KEPT_BY_SERVICES: [&str; 4] = [
+pub(crate) const KEPT_BY_SERVICES: [&str; 4] = [
     "policy.acceptance",
     "policy.changes",
     "protect.channel-and-signatures",
@@ -19,7 +19,7 @@ const KEPT_BY_SERVICES: [&str; 4] = [
 ];
 
 /// The promise that the language keeps by having no word for what it rules out.
-const KEPT_BY_THE_LANGUAGE: &str = "disclose.never-sold";
+pub(crate) const KEPT_BY_THE_LANGUAGE: &str = "disclose.never-sold";
 
 impl Linter<'_> {
     /// Judges the whole of a policy that has no errors.
