@@ -26,6 +26,10 @@ fn the_coverage_of_a_file_tells_rules_and_methods() {
     }
     assert!(told.contains("  forbids to collect at "), "{told}");
     assert!(told.contains("/Reveal, "), "{told}");
+    assert!(
+        told.contains("; no rule in force lets user.behavior in\n"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -386,6 +386,8 @@ fn the_language_refuses_a_sale_without_a_clause() {
         text.starts_with("REFUSED SALE_FORBIDDEN by the language: "),
         "{text}"
     );
+    let (_, text) = policy(&["coverage", path(&other)]);
+    assert!(text.contains("\ndisclose.other: text only\n"), "{text}");
 }
 
 #[test]
@@ -426,4 +428,22 @@ fn a_word_that_nobody_has_is_a_mistake_of_the_command_line() {
         assert_eq!(done.status.code(), Some(2), "{asked}: {complaint}");
         assert!(complaint.contains(told), "{asked}: {complaint}");
     }
+}
+
+#[test]
+fn a_text_of_the_policy_cannot_command_the_screen_or_the_page() {
+    let title = "title = \"One door for questions\"";
+    let hostile = edited(
+        title,
+        "title = \"One \\u001b[31m | door\\nfor <b>questions\"",
+    );
+    let (_, text) = policy(&["explain", path(&hostile), "--clause", "policy.contact"]);
+    let first = text.lines().next();
+    let told = "policy.contact: One \\u{1b}[31m | door for <b>questions";
+    assert_eq!(first, Some(told));
+    let (_, page) = policy(&["coverage", path(&hostile), "--markdown"]);
+    let row = page.lines().last();
+    let told =
+        "| `policy.contact` One \\\\u{1b}\\[31m \\| door for \\<b>questions | text only |  |  |";
+    assert_eq!(row, Some(told));
 }

@@ -1,16 +1,21 @@
 //! What keeps each clause, told from the policy itself: its rules, and the calls that obey them.
 
-use crate::language::{ActionWord, Enforced};
-use crate::rulebook::{Clause, Rulebook};
+use crate::language::{ActionWord, AgeBand, ConsentWord, Enforced};
+use crate::lint::{KEPT_BY_SERVICES, KEPT_BY_THE_LANGUAGE};
+use crate::reach;
+use crate::rulebook::{Clause, Rule, Rulebook};
+use crate::vocabulary::{CATEGORIES, TermSet};
+use crate::wording::all;
 
 /// What keeps the promise of a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
-    /// What it does not allow is refused, by its rules or for want of a word.
+    /// Its rules decide, or the language has no word for what it rules out. That its rules say all
+    /// that its text says, no program can tell.
     Enforced,
     /// The services are built to keep it, and leave evidence.
     Evidenced,
-    /// Nothing yet: it is only said.
+    /// Nothing yet: it is only said, or said to be kept by what does not keep it.
     TextOnly,
 }
 
@@ -45,29 +50,78 @@ const OPENING: [&str; 2] = [
 ];
 
 impl Clause {
-    /// What keeps it.
+    /// What keeps it. What a clause says of itself counts only where it is so: the language and the
+    /// services keep the promises they were built for, and no others.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
+        let key = self.key.as_str();
         match self.enforced {
-            Enforced::ByRules | Enforced::ByTheLanguage => Coverage::Enforced,
-            Enforced::ByServices => Coverage::Evidenced,
-            Enforced::NotYet => Coverage::TextOnly,
+            Enforced::ByRules => Coverage::Enforced,
+            Enforced::ByTheLanguage if key == KEPT_BY_THE_LANGUAGE => Coverage::Enforced,
+            Enforced::ByServices if KEPT_BY_SERVICES.contains(&key) => Coverage::Evidenced,
+            Enforced::ByTheLanguage | Enforced::ByServices | Enforced::NotYet => Coverage::TextOnly,
         }
-    }
-
-    /// What its rules permit and forbid, in words, permissions first; a draft's rules do neither.
-    #[must_use]
-    pub fn deciding_rules(&self) -> Vec<String> {
-        let deciding = self.rules.iter().filter(|it| it.decides);
-        let told = deciding.map(|it| match it.permits {
-            true => format!("permits to {}", it.words),
-            false => format!("forbids to {}", it.words),
-        });
-        told.collect()
     }
 }
 
 impl Rulebook {
+    /// What a clause's rules permit and forbid, in words, permissions first; a draft's rules do
+    /// neither. Of a permission that nothing can come of, the words say why.
+    #[must_use]
+    pub fn deciding_rules(&self, clause: &Clause) -> Vec<String> {
+        let deciding = clause.rules.iter().filter(|it| it.decides);
+        let told = deciding.map(|it| {
+            if !it.permits {
+                return format!("forbids to {}", it.words);
+            }
+            let permit = self.permits.iter().find(|rule| rule.start == it.start);
+            match permit.and_then(|it| self.idle_because(it)) {
+                Some(reason) => format!("permits to {}; {reason}", it.words),
+                None => format!("permits to {}", it.words),
+            }
+        });
+        told.collect()
+    }
+
+    /// Why nothing can come of a permission as things stand, or of a part of it.
+    fn idle_because(&self, permit: &Rule) -> Option<String> {
+        let is_open = |it: &reach::Reach<'_>| !it.room.is_empty();
+        if !reach::reaches(self, permit).iter().any(is_open) {
+            return Some("it can never be met".to_owned());
+        }
+        let mut reasons = Vec::new();
+        if is_never_met(permit) {
+            reasons
+                .push("it is never met yet, for no running suite records what it asks".to_owned());
+        }
+        let idle = self.never_collected(permit);
+        if !idle.is_empty() {
+            reasons.push(format!("no rule in force lets {} in", all(idle)));
+        }
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// The widest categories of a permission to use or disclose of which no rule in force lets
+    /// anything in.
+    fn never_collected(&self, permit: &Rule) -> Vec<&'static str> {
+        if permit.action == ActionWord::Collect {
+            return Vec::new();
+        }
+        let taking = self
+            .permits
+            .iter()
+            .filter(|it| it.action == ActionWord::Collect);
+        let reaches = taking.flat_map(|it| reach::reaches(self, it));
+        let open = reaches.filter(|it| !it.room.is_empty());
+        let collected = open.fold(TermSet::NONE, |all, it| all.with(it.area.categories));
+        let mut named = CATEGORIES.widest_of(permit.categories);
+        named.retain(|it| {
+            let below = CATEGORIES.below([*it]).unwrap_or_default();
+            !below.intersects(collected)
+        });
+        named
+    }
+
     /// The full names of the methods that obey a clause's rules, in alphabetical order.
     #[must_use]
     pub fn methods_of(&self, clause: &Clause) -> Vec<&'static str> {
@@ -84,6 +138,17 @@ impl Rulebook {
         methods.dedup();
         methods
     }
+}
+
+/// Whether a permission asks for what no running suite records; the linter notes it as
+/// `CONDITION_NOT_FED`.
+fn is_never_met(permit: &Rule) -> bool {
+    permit.condition.as_ref().is_some_and(|it| {
+        it.approval
+            || it.aggregate_only
+            || it.consent == Some(ConsentWord::PurposeConfirmed)
+            || it.ages == [AgeBand::Under13]
+    })
 }
 
 #[cfg(test)]
@@ -116,7 +181,11 @@ mod tests {
         ] {
             let clause = clause(key);
             assert_eq!(clause.coverage(), coverage, "{key}");
-            assert_eq!(!clause.deciding_rules().is_empty(), has_rules, "{key}");
+            assert_eq!(
+                !rulebook.deciding_rules(clause).is_empty(),
+                has_rules,
+                "{key}"
+            );
             let methods = rulebook.methods_of(clause);
             let has = |method| methods.iter().any(|it| it.ends_with(method));
             assert_eq!(method.map(has), method.map(|_| true), "{key}: {methods:?}");
@@ -124,5 +193,68 @@ mod tests {
         }
         let collecting = rulebook.methods_of(clause("collect.voluntary"));
         assert!(!collecting.iter().any(|it| it.ends_with("/Reveal")));
+    }
+
+    #[test]
+    fn what_a_clause_says_of_itself_counts_only_where_it_is_so() {
+        let (head, _) = POLICY.split_once("[[collection_point]]").unwrap();
+        for (key, enforced, coverage) in [
+            ("use.no-profiles", "by the language", Coverage::TextOnly),
+            ("use.no-profiles", "by services", Coverage::TextOnly),
+            ("disclose.never-sold", "by the language", Coverage::Enforced),
+            ("disclose.never-sold", "by services", Coverage::TextOnly),
+            ("policy.changes", "by the language", Coverage::TextOnly),
+            ("policy.changes", "by services", Coverage::Evidenced),
+        ] {
+            let text = format!(
+                "{head}[[clause]]\nkey = \"{key}\"\ntitle = \"\"\nsays = \"\"\n\
+                 enforced = \"{enforced}\"\n"
+            );
+            let rulebook = compile(&text).unwrap();
+            assert_eq!(
+                rulebook.clauses()[0].coverage(),
+                coverage,
+                "{key} {enforced}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_permission_that_nothing_comes_of_says_why() {
+        let permit = |purpose: &str, when: &str| {
+            format!(
+                "[[clause.permit]]\naction = \"use\"\ncategories = [\"user.name\", \
+                 \"user.behavior\"]\npurposes = [\"{purpose}\"]\nbasis = \"CONTRACT\"\n{when}"
+            )
+        };
+        let clause = |key: &str, rules: &str| {
+            format!(
+                "[[clause]]\nkey = \"{key}\"\ntitle = \"\"\nsays = \"\"\n\
+                 enforced = \"by rules\"\n{rules}"
+            )
+        };
+        let behaviour = "no rule in force lets user.behavior in";
+        let unfed = "it is never met yet, for no running suite records what it asks";
+        let both = format!("{unfed}; {behaviour}");
+        let cases = [
+            ("personalize", "", Some("it can never be met")),
+            ("analytics", "", Some(behaviour)),
+            ("analytics", "when = { approval = true }\n", Some(&both)),
+            (
+                "analytics",
+                "when = { ages = [\"under 13\"] }\n",
+                Some(&both),
+            ),
+        ];
+        let forbid = "[[clause.forbid]]\naction = \"use\"\npurposes = [\"personalize\"]\n";
+        for (purpose, when, expected) in cases {
+            let rules = format!("{}{forbid}", permit(purpose, when));
+            let text = format!("{POLICY}\n{}", clause("use.more", &rules));
+            let rulebook = compile(&text).unwrap();
+            let told = rulebook.deciding_rules(rulebook.clauses().last().unwrap());
+            let (_, reason) = told[0].split_once("; ").unwrap_or_default();
+            assert_eq!(Some(reason), expected, "{purpose} {when}");
+            assert!(told[1].starts_with("forbids to use"), "{told:?}");
+        }
     }
 }

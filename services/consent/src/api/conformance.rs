@@ -42,7 +42,7 @@ fn clause_conformance(
         clause: clause.key.clone(),
         title: clause.title.clone(),
         coverage: coverage.into(),
-        rules: clause.deciding_rules(),
+        rules: rulebook.deciding_rules(clause),
         methods: methods.map(str::to_owned).collect(),
         permitted: count.permitted,
         refused: count.refused,

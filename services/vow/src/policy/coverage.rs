@@ -9,7 +9,7 @@ use proto::consent::{
 };
 use tokio::runtime::Runtime;
 
-use super::compiled;
+use super::{compiled, explain::one_line};
 use crate::{endpoints::Endpoints, init::Layout, say::say, up};
 
 /// Tells what keeps each clause.
@@ -64,7 +64,7 @@ fn clauses(rulebook: &Rulebook) -> Vec<ClauseConformance> {
             Coverage::TextOnly => WireCoverage::TextOnly,
         }
         .into(),
-        rules: it.deciding_rules(),
+        rules: rulebook.deciding_rules(it),
         methods: owned(&rulebook.methods_of(it)),
         ..ClauseConformance::default()
     });
@@ -98,8 +98,9 @@ fn tell(clause: &ClauseConformance) {
 
 /// The page's words between the policy's name and the rows.
 const PAGE_HEAD: &str = "\
-A clause is *enforced* when what it does not allow is refused, *evidenced* when the services are built to keep it \
-and leave evidence, and *text only* when nothing keeps it yet.
+A clause is *enforced* when its rules decide or the language has no word for what it rules out, *evidenced* when the \
+services are built to keep it and leave evidence, and *text only* when nothing keeps it yet.
+That its rules say all that its text says, no program can tell; of a rule that nothing can come of, the row says why.
 
 `vow policy coverage FILE --markdown` writes this page.
 Without a file, `vow policy coverage` asks a running suite, and tells how often each clause decided there and when last.
@@ -118,12 +119,13 @@ fn page(rulebook: &Rulebook) {
     for clause in clauses(rulebook) {
         let methods = clause.methods.iter().map(|it| short(it));
         let methods: Vec<_> = methods.map(|it| format!("`{it}`")).collect();
+        let rules: Vec<_> = clause.rules.iter().map(|it| cell(it)).collect();
         say!(
             "| `{}` {} | {} | {} | {} |",
             clause.clause,
-            clause.title,
+            cell(&clause.title),
             coverage(&clause),
-            clause.rules.join("<br>"),
+            rules.join("<br>"),
             methods.join(", ")
         );
     }
@@ -144,10 +146,39 @@ fn short(method: &str) -> &str {
     &method[package..]
 }
 
-fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
+/// A text in a cell of a Markdown table: it ends neither the cell nor the row, and formats nothing.
+fn cell(text: &str) -> String {
+    let mut cell = String::new();
+    for it in one_line(text).chars() {
+        if matches!(it, '\\' | '|' | '`' | '<' | '[' | '*') {
+            cell.push('\\');
+        }
+        cell.push(it);
+    }
+    cell
 }
 
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_neither_ends_nor_formats() {
+        for (text, expected) in [
+            ("Nothing | for sale\nat all", "Nothing \\| for sale at all"),
+            (
+                "<b>`x`</b> [a](b) *c*",
+                "\\<b>\\`x\\`\\</b> \\[a](b) \\*c\\*",
+            ),
+            ("a\\|b", "a\\\\\\|b"),
+            ("red \u{1b}[31m", "red \\\\u{1b}\\[31m"),
+            ("back \u{202e}wards", "back \\\\u{202e}wards"),
+        ] {
+            assert_eq!(cell(text), expected);
+        }
+    }
 }
