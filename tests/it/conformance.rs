@@ -39,6 +39,9 @@ fn the_export_names_each_clause_with_rules() {
         "@id(\"collect.voluntary\")",
         "@id(\"collect.voluntary#2\")",
         "@id(\"use.payment-only-for-its-order\")",
+        "@id(\"vow:request\")",
+        "// collect.cookies: Cookies can be declined",
+        "// It is a draft: its rules decide nothing, and are left out.",
     ] {
         assert!(cedar.lines().any(|it| it == line), "{line}: {cedar}");
     }

@@ -3,10 +3,8 @@
 //! A person's consents reach Cedar as two sets, because it has no clock: what is a yes at the
 //! moment of asking, and what a no reaches. The schema at the head of the export says so.
 
-use std::collections::HashMap;
-
-use crate::language::{ActionWord, ConsentWord};
-use crate::rulebook::{Condition, Rule, Rulebook};
+use crate::language::{ActionWord, ConsentWord, Enforced};
+use crate::rulebook::{Clause, Condition, Rule, Rulebook};
 use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS, Registry, TermSet};
 
 /// What a request tells Cedar, as a Cedar schema. Each export begins with it, as a comment.
@@ -55,19 +53,20 @@ action "collect", "use", "disclose" appliesTo {
 };
 "#;
 
-/// What holds under every policy: nobody's state and no malformed request is argued with.
+/// What holds under every policy: nobody's state and no malformed request is argued with. No key of
+/// a clause has a colon, so none is taken for one of these.
 const GROUND: &str = r#"
-@id("vow.request")
+@id("vow:request")
 forbid (principal, action, resource)
 when { context.categories.isEmpty() };
 
-@id("vow.standing")
+@id("vow:standing")
 forbid (principal, action, resource)
 unless {
   if context has standing then context.standing == "active" else context.aggregate
 };
 
-@id("vow.refused")
+@id("vow:refused")
 forbid (principal, action, resource)
 when { context has standing && context.refused.containsAny(context.categories) };
 "#;
@@ -75,9 +74,10 @@ when { context has standing && context.refused.containsAny(context.categories) }
 impl Rulebook {
     /// The same rules as a Cedar policy set, which permits exactly what [`crate::decide`] permits
     /// by this rulebook. The `@id` of a rule is its clause's key, and of a clause's further rules
-    /// the key with `#2`, `#3` and so on. Besides the rules there are what all policies share,
-    /// `vow.request`, `vow.standing` and `vow.refused`, and `vow.points`, which keeps to what the
-    /// collection points declare.
+    /// the key with `#2`, `#3` and so on; `@line` is where the rule begins in the text. Besides the
+    /// rules there are what all policies share, `vow:request`, `vow:standing` and `vow:refused`,
+    /// and `vow:points`, which keeps to what the collection points declare. A clause without rules
+    /// that decide is a comment that says so.
     #[must_use]
     pub fn to_cedar(&self) -> String {
         let mut text = format!(
@@ -90,20 +90,25 @@ impl Rulebook {
         }
         text += GROUND;
         text += &self.points_to_cedar();
-        let mut seen: HashMap<usize, u32> = HashMap::new();
         let permits = self.permits.iter().map(|it| (it, true));
         let forbids = self.forbids.iter().map(|it| (it, false));
-        let mut rules: Vec<_> = permits.chain(forbids).collect();
-        rules.sort_by_key(|(rule, _)| rule.clause);
-        for (rule, is_permit) in rules {
-            let number = seen.entry(rule.clause).or_default();
-            *number += 1;
-            let key = self.clause_of(rule);
-            text += &match number {
-                1 => format!("\n@id(\"{key}\")\n"),
-                _ => format!("\n@id(\"{key}#{number}\")\n"),
-            };
-            text += &self.rule_to_cedar(rule, is_permit);
+        let all: Vec<_> = permits.chain(forbids).collect();
+        for (index, clause) in self.clauses().iter().enumerate() {
+            text += &format!("\n// {}: {}\n", clause.key, comment(&clause.title));
+            let rules = all.iter().filter(|(rule, _)| rule.clause == index);
+            let rules: Vec<_> = rules.collect();
+            if rules.is_empty() {
+                text += &format!("// {}\n", without_rules(clause));
+            }
+            for (number, (rule, is_permit)) in (1..).zip(rules) {
+                let key = &clause.key;
+                text += &match number {
+                    1 => format!("@id(\"{key}\")\n"),
+                    _ => format!("\n@id(\"{key}#{number}\")\n"),
+                };
+                text += &format!("@line(\"{}\")\n", rule.line);
+                text += &self.rule_to_cedar(rule, *is_permit);
+            }
         }
         text
     }
@@ -120,7 +125,7 @@ impl Rulebook {
             takes.push("false".to_owned());
         }
         format!(
-            "\n@id(\"vow.points\")\nforbid (principal, action == Action::\"collect\", resource)\n\
+            "\n@id(\"vow:points\")\nforbid (principal, action == Action::\"collect\", resource)\n\
              unless {{\n  context has point && (\n    {}\n  )\n}};\n",
             takes.join(" ||\n    ")
         )
@@ -132,11 +137,7 @@ impl Rulebook {
         } else {
             ("forbid", "containsAny")
         };
-        let action = match rule.action {
-            ActionWord::Collect => "collect",
-            ActionWord::Use => "use",
-            ActionWord::Disclose => "disclose",
-        };
+        let action = rule.action.word();
         let mut scope = Vec::new();
         if rule.action == ActionWord::Collect {
             let points = rule.points.iter().map(|it| self.points()[*it].key.as_str());
@@ -175,6 +176,20 @@ impl Rulebook {
         }
         text + &unless + ";\n"
     }
+}
+
+/// Why a clause has nothing for Cedar.
+fn without_rules(clause: &Clause) -> String {
+    match clause.enforced {
+        Enforced::NotYet => "It is a draft: its rules decide nothing, and are left out.".to_owned(),
+        enforced => format!("It has no rules: it is enforced {}.", enforced.words()),
+    }
+}
+
+/// A text of the policy that cannot end a comment.
+fn comment(text: &str) -> String {
+    text.trim()
+        .replace(|it: char| it.is_control() || it.is_whitespace(), " ")
 }
 
 /// Each thing a condition asks, all of which must be so.
@@ -261,4 +276,51 @@ fn words(registry: &Registry, set: TermSet) -> String {
 fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<_> = words.map(|it| format!("\"{it}\"")).collect();
     format!("[{}]", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rulebook::compile;
+
+    const HEAD: &str = "[policy]\nname = \"x\"\ntitle = \"\"\nrevised = 2026-01-01\n\
+                        contact = \"a@x.example\"\nstorage_region = \"US\"\n";
+
+    fn clause(key: &str, title: &str, enforced: &str, rules: &str) -> String {
+        format!(
+            "[[clause]]\nkey = \"{key}\"\ntitle = \"{title}\"\nsays = \"\"\n\
+             enforced = \"{enforced}\"\n{rules}"
+        )
+    }
+
+    #[test]
+    fn a_clause_is_told_apart_from_what_all_policies_share() {
+        let forbid = "[[clause.forbid]]\naction = \"use\"\n";
+        let rules = clause(
+            "vow.request",
+            "A\\nforbid(p);\\u2028",
+            "by rules",
+            &forbid.repeat(2),
+        );
+        let draft = clause("b", "B", "not yet", forbid);
+        let language = clause("disclose.never-sold", "C", "by the language", "");
+        let text = format!("{HEAD}{rules}{draft}{language}");
+        let cedar = compile(&text).unwrap().to_cedar();
+        let count = |line: &str| cedar.lines().filter(|it| *it == line).count();
+        for (line, times) in [
+            ("@id(\"vow:request\")", 1),
+            ("@id(\"vow.request\")", 1),
+            ("@id(\"vow.request#2\")", 1),
+            ("@line(\"12\")", 1),
+            ("// vow.request: A forbid(p);", 1),
+            ("// b: B", 1),
+            (
+                "// It is a draft: its rules decide nothing, and are left out.",
+                1,
+            ),
+            ("@id(\"b\")", 0),
+            ("// It has no rules: it is enforced by the language.", 1),
+        ] {
+            assert_eq!(count(line), times, "{line}\n{cedar}");
+        }
+    }
 }

@@ -232,7 +232,7 @@ fn the_id_of_an_exported_rule_is_the_key_of_its_clause() {
         let ids = Export::new(&rulebook).ids();
         let distinct: HashSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len(), "{name}: {ids:?}");
-        let is_ground = |key: &str| key.starts_with("vow.");
+        let is_ground = |key: &str| key.starts_with("vow:");
         let keys: HashSet<_> = ids.iter().map(|it| it.split('#').next().unwrap()).collect();
         for clause in rulebook.clauses() {
             let has_rules = clause.enforced == Enforced::ByRules;

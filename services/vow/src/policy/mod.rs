@@ -46,7 +46,11 @@ enum Command {
     Coverage(coverage::Args),
     /// Export a policy file: the same rules for Cedar, with the clause's key as `@id`.
     ///
-    /// The file begins with the schema of what a request tells. Exits 3 when the policy does not compile.
+    /// The second and later rules of a clause are `KEY#2`, `KEY#3` and so on, permissions first, and
+    /// `@line` is the line of the policy file. What every policy shares is `vow:request`,
+    /// `vow:standing`, `vow:refused` and `vow:points`. Of a draft, and of a clause without rules, there
+    /// is a comment. The file begins with the schema of what a request tells. Exits 3 when the policy
+    /// does not compile.
     Export(export::Args),
 }
 
