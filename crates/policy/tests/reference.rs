@@ -103,10 +103,15 @@ fn every_code_and_every_reason_is_on_the_page() {
 }
 
 #[test]
-fn every_word_of_the_vocabulary_is_on_the_page() {
+fn every_word_of_the_vocabulary_is_told_on_the_page() {
     for registry in [&CATEGORIES, &PURPOSES, &RECIPIENT_KINDS, &ACTS] {
         for key in registry.keys() {
-            assert!(PAGE.contains(&format!("`{key}`")), "the page lacks `{key}`");
+            let row = format!("| `{key}` | ");
+            let mut lines = PAGE.lines();
+            assert!(
+                lines.any(|it| it.starts_with(&row)),
+                "the page lacks `{key}`"
+            );
         }
     }
 }
