@@ -1,6 +1,6 @@
 //! What a refused request would have to be for a permission to cover it.
 
-use super::question::{Place, Question};
+use super::question::Question;
 use crate::rulebook::{Rule, Rulebook};
 use crate::vocabulary::{CATEGORIES, PURPOSES, TermSet};
 
@@ -53,6 +53,9 @@ impl Question<'_> {
         rulebook: &'r Rulebook,
         point: Option<usize>,
     ) -> Option<((usize, usize), Near<'r>)> {
+        if !self.speaks_here(permit, point) {
+            return None;
+        }
         let below = PURPOSES.below([PURPOSES.key(self.purpose)])?;
         let purposes = permit.purposes.common(below);
         let purpose = *PURPOSES.widest_of(purposes).first()?;
@@ -83,18 +86,121 @@ impl Question<'_> {
             purpose,
             categories: CATEGORIES.widest_of(parts),
         };
-        let is_less = changes > 0 && !parts.is_empty();
-        (is_less && self.speaks_here(permit, point)).then_some(((lost, changes), near))
+        (!parts.is_empty()).then_some(((lost, changes), near))
     }
 
     /// Whether a permission is about this place, and about a group if the request is.
     fn speaks_here(&self, permit: &Rule, point: Option<usize>) -> bool {
         let condition = permit.condition.as_ref();
         let is_about_groups = condition.is_some_and(|it| it.aggregate_only);
-        let is_in_place = match self.place {
-            Place::Point { .. } => point.is_some(),
-            Place::Inside | Place::Recipient { .. } => true,
+        self.is_in_reach(permit, point) && (is_about_groups || !self.aggregate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Action, Request, Standing, Subject};
+    use crate::rulebook::compile;
+
+    const NEAR_MISSES: &str = include_str!("near_misses.toml");
+
+    const PERSON: Subject<'static> = Subject {
+        standing: Standing::Active,
+        age_band: None,
+        region: None,
+        acceptance: None,
+        transfer_agreed: false,
+        refused: TermSet::NONE,
+        consents: &[],
+    };
+
+    /// A purpose, and the categories that are covered for it.
+    type Covered<'a> = Option<(&'a str, &'a [&'a str])>;
+
+    /// What comes near to a request, and the other purposes.
+    fn near(
+        action: Action<'_>,
+        purpose: &str,
+        categories: &[&str],
+        aggregate: bool,
+    ) -> (Option<(&'static str, Vec<&'static str>)>, Vec<&'static str>) {
+        let rulebook = compile(NEAR_MISSES).unwrap();
+        let request = Request {
+            action,
+            purpose,
+            categories,
+            order: false,
+            approved: false,
+            aggregate,
         };
-        is_in_place && self.is_in_reach(permit, point) && (is_about_groups || !self.aggregate)
+        let told = crate::explain(&rulebook, Some(&PERSON), &request, 0);
+        let near = told.near.map(|it| {
+            let line = NEAR_MISSES.lines().nth(it.line - 1);
+            assert_eq!((it.clause, line), ("all", Some("[[clause.permit]]")));
+            (it.purpose, it.categories)
+        });
+        (near, told.other_purposes)
+    }
+
+    #[test]
+    fn the_nearest_permission_covers_a_part() {
+        let (email, name) = ("user.contact.email", "user.name");
+        let reporting = "analytics.reporting";
+        let marketing = "marketing.communications";
+        let newsletter = "marketing.communications.email";
+        let cases: [(&str, &[&str], Covered<'_>); 9] = [
+            ("analytics", &[email], Some((reporting, &[email]))),
+            (reporting, &["user.contact"], Some((reporting, &[email]))),
+            (
+                "analytics",
+                &["user", name],
+                Some((reporting, &[email, name])),
+            ),
+            (
+                reporting,
+                &[name, "user.device"],
+                Some((reporting, &[name])),
+            ),
+            // A lost category weighs more than narrower words, and of those the fewest count.
+            (
+                marketing,
+                &["user.contact", name],
+                Some((newsletter, &[email, name])),
+            ),
+            (
+                "marketing",
+                &["user.contact"],
+                Some((marketing, &["user.contact"])),
+            ),
+            (reporting, &[email], None),
+            (reporting, &["user.location"], None),
+            ("essential", &[email], None),
+        ];
+        for (purpose, categories, expected) in cases {
+            let (near, _) = near(Action::Use, purpose, categories, false);
+            let near = near.as_ref().map(|(it, all)| (*it, all.as_slice()));
+            assert_eq!(near, expected, "{purpose} {categories:?}");
+        }
+    }
+
+    #[test]
+    fn other_purposes_are_those_of_the_place_and_of_persons() {
+        let email = ["user.contact.email"];
+        let at = Action::Collect {
+            point: "form",
+            act: "typed",
+        };
+        let of_use = vec!["analytics.reporting", "marketing.communications"];
+        for (action, purpose, is_group, expected) in [
+            (Action::Use, "essential", false, of_use),
+            (Action::Use, "essential", true, vec![]),
+            (Action::Use, "analytics", true, vec![]),
+            (at, "analytics", false, vec!["essential"]),
+            (at, "analytics", true, vec![]),
+        ] {
+            let told = near(action, purpose, &email, is_group);
+            assert_eq!(told, (None, expected), "{action:?} {purpose} {is_group}");
+        }
     }
 }
