@@ -24,7 +24,7 @@ pub(crate) struct Unreadable {
     pub(crate) findings: Vec<Finding>,
     /// The text with each wrong word in the place of the one meant, when that can be read: the rest
     /// of its faults are to be told too.
-    pub(crate) mended: Option<Mended>,
+    pub(crate) mended: Option<Box<Mended>>,
 }
 
 /// A text in which words were put right.
@@ -95,7 +95,7 @@ fn mend(text: &str, first: Fault) -> Unreadable {
         text.replace_range(fault.span, &meant);
         match toml::from_str(&text) {
             Ok(file) => {
-                let mended = Some(Mended { text, file, edits });
+                let mended = Some(Box::new(Mended { text, file, edits }));
                 return Unreadable { findings, mended };
             }
             Err(error) => fault = advice::fault(&text, &error),
