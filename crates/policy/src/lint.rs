@@ -46,7 +46,7 @@ pub(crate) fn unreadable(text: Unreadable) -> Vec<Finding> {
     if let Some(mended) = mended {
         let mut more = words(&mended.text, &mended.file);
         more.retain(|it| it.severity == Severity::Error);
-        findings.extend(more.into_iter().map(|it| mended.as_it_was(it)));
+        findings.extend(more.into_iter().filter_map(|it| mended.as_it_was(it)));
     }
     findings.sort_by_key(|it| (it.line, it.column));
     findings

@@ -33,6 +33,8 @@ pub(crate) struct Mended {
     pub(crate) text: String,
     pub(crate) file: PolicyFile,
     edits: Vec<Edit>,
+    /// The clauses, or the space outside of them, in which a word was put in by guess.
+    guessed: Vec<Option<String>>,
 }
 
 /// A word that was put right: where it stands, and how many more letters the wrong one had.
@@ -76,11 +78,14 @@ fn unreadable(text: &str, error: &toml::de::Error) -> Unreadable {
 /// sort.
 fn mend(text: &str, first: Fault) -> Unreadable {
     let (mut text, mut fault) = (text.to_owned(), first);
-    let (mut findings, mut edits) = (Vec::new(), Vec::new());
+    let (mut findings, mut edits, mut guessed) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         let mut finding = unreadable_at(&Lines::of(&text), &fault.span, fault.message);
         finding.column = column_before(&edits, finding.line, finding.column);
         let (line, column) = (finding.line, finding.column);
+        if fault.is_guess {
+            guessed.push(finding.clause.clone());
+        }
         findings.push(finding);
         let Some(meant) = fault.meant.filter(|_| findings.len() < WRONG_WORDS_MAX) else {
             break;
@@ -95,7 +100,12 @@ fn mend(text: &str, first: Fault) -> Unreadable {
         text.replace_range(fault.span, &meant);
         match toml::from_str(&text) {
             Ok(file) => {
-                let mended = Some(Box::new(Mended { text, file, edits }));
+                let mended = Some(Box::new(Mended {
+                    text,
+                    file,
+                    edits,
+                    guessed,
+                }));
                 return Unreadable { findings, mended };
             }
             Err(error) => fault = advice::fault(&text, &error),
@@ -109,12 +119,12 @@ fn mend(text: &str, first: Fault) -> Unreadable {
 }
 
 impl Mended {
-    /// A finding of the mended text, at its place in the text as it was.
-    pub(crate) fn as_it_was(&self, finding: Finding) -> Finding {
-        Finding {
-            column: column_before(&self.edits, finding.line, finding.column),
-            ..finding
-        }
+    /// A finding of the mended text, at its place in the text as it was; nothing of a clause in
+    /// which a word was put in by guess.
+    pub(crate) fn as_it_was(&self, finding: Finding) -> Option<Finding> {
+        let column = column_before(&self.edits, finding.line, finding.column);
+        let is_of_guess = self.guessed.contains(&finding.clause);
+        (!is_of_guess).then_some(Finding { column, ..finding })
     }
 }
 

@@ -96,9 +96,12 @@ impl Linter<'_> {
         let points = self.file.collection_points.iter();
         let covered = match rule.action {
             ActionWord::Collect => self.taken_by(rule),
-            // Of what no point takes there is nothing to use.
             _ => {
-                all_below(&rule.categories).common(all_below(points.flat_map(|it| &it.categories)))
+                let declared = all_below(points.flat_map(|it| &it.categories));
+                let named = rule.categories.iter().map(|it| it.get_ref().as_str());
+                // Who names a wider category means what the points take of it.
+                let named = CATEGORIES.exactly(named).unwrap_or_default();
+                named.with(all_below(&rule.categories).common(declared))
             }
         };
         let special = special().common(covered);

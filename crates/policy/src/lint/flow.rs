@@ -184,15 +184,16 @@ impl Linter<'_> {
                 .iter()
                 .filter(|it| it.categories.contains(category))
                 .collect();
-            // What is kept for something else is gone when that ends, unless it is all there is.
-            let fits = |it: &&Kept| it.purposes.intersects(used);
-            let is_fitting = taking.iter().any(fits);
-            let mut ends = taking.iter().filter(|it| !is_fitting || fits(it));
             let is_before = |it: &&Kept| {
                 it.until
                     .is_some_and(|end| retention.get_ref().outlasts(end))
             };
-            !taking.is_empty() && ends.all(is_before)
+            let fitting = taking.iter().filter(|it| it.purposes.intersects(used));
+            // Of what is kept for something else, no more can be counted on than its first end.
+            match fitting.clone().next() {
+                Some(_) => fitting.copied().all(|it| is_before(&it)),
+                None => taking.iter().any(is_before),
+            }
         };
         let short = permit.categories.iter().filter(|category| {
             let mut parts = CATEGORIES.leaves_of(below(category));

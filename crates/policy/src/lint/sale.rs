@@ -87,7 +87,7 @@ impl Linter<'_> {
         let is_permitted = !clause.permits.is_empty();
         // What is sold, lent or exchanged further on in a key may be a thing of the shop.
         if !is_negated && ((begins && is_permitted) || (discloses && expresses_sale(key))) {
-            let message = format!("`{key}` names a sale, trade or rental, and the clause permits");
+            let message = format!("`{key}` names a sale, trade or rental, and its rules permit it");
             self.find(Code::SaleForbidden, &clause.key, message);
         }
     }

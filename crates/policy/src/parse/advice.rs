@@ -13,6 +13,8 @@ pub(super) struct Fault {
     pub(super) message: String,
     /// What to put in the place of a wrong word.
     pub(super) meant: Option<String>,
+    /// Whether that is any word that is right, since none is near.
+    pub(super) is_guess: bool,
 }
 
 /// The blocks of which there can be several.
@@ -40,14 +42,19 @@ const HEADER: [&str; 9] = [
 
 /// The error of the reader of TOML, told in our words.
 pub(super) fn fault(text: &str, error: &toml::de::Error) -> Fault {
-    let span = error.span().unwrap_or(0..0);
+    let mut span = error.span().unwrap_or(0..0);
     let said = error.message().lines().collect::<Vec<_>>().join("; ");
     let mut message = plain(text, &span, &said);
+    if HEADER.iter().any(|it| is_above_all(&said, it)) {
+        span = first_word(text); // The one that is complained of may be any of them.
+    }
     let meant = word_meant(&message);
-    if let Some((_, meant)) = &meant {
+    let is_guess = meant.is_none();
+    let words = meant.or_else(|| any_word(&message));
+    if let Some((_, meant)) = words.as_ref().filter(|_| !is_guess) {
         message += &format!("; did you mean `{meant}`?");
     }
-    let meant = meant.and_then(|(wrong, meant)| {
+    let meant = words.and_then(|(wrong, meant)| {
         let word = text.get(span.clone())?;
         let quote = word.get(..1).filter(|it| ["\"", "'"].contains(it));
         let quote = quote.unwrap_or_default();
@@ -57,7 +64,21 @@ pub(super) fn fault(text: &str, error: &toml::de::Error) -> Fault {
         span,
         message,
         meant,
+        is_guess,
     }
+}
+
+/// Where a text begins, its comments apart.
+fn first_word(text: &str) -> Range<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let said = line.trim_start();
+        if !said.is_empty() && !said.starts_with('#') {
+            break;
+        }
+        start += line.len();
+    }
+    start..start
 }
 
 fn plain(text: &str, span: &Range<usize>, said: &str) -> String {
@@ -147,6 +168,16 @@ fn word_meant(message: &str) -> Option<(String, String)> {
     let period = retention::meant(wrong).filter(|_| message.starts_with("unknown retention "));
     let meant = period.or_else(|| nearest(wrong, words).map(str::to_owned))?;
     Some((wrong.to_owned(), meant))
+}
+
+/// A wrong word with the first of those that would be right, where one must stand.
+fn any_word(message: &str) -> Option<(String, String)> {
+    let mut words = message.split('`').skip(1).step_by(2).map(str::to_owned);
+    let is_value = ["unknown variant ", "unknown retention "]
+        .iter()
+        .any(|it| message.starts_with(it));
+    let wrong = words.next().filter(|_| is_value)?;
+    Some((wrong, words.next()?))
 }
 
 /// Blocks in the wrong number of brackets, wherever the reader of TOML stumbled over them.
@@ -301,6 +332,30 @@ mod tests {
             .map(|(span, _)| line_and_column(text, span.start))
             .collect();
         assert_eq!(found, [(5, 3), (7, 1)]);
+    }
+
+    #[test]
+    fn a_word_that_must_stand_and_is_near_to_none_is_guessed() {
+        let cases = [
+            (
+                "unknown variant `18+`, expected `adult` or `x`",
+                Some("adult"),
+            ),
+            ("unknown retention `ever`, expected one of `y`", Some("y")),
+            ("unknown field `z`, expected `y`", None),
+        ];
+        for (message, expected) in cases {
+            let guess = any_word(message).map(|(_, guess)| guess);
+            assert_eq!(guess.as_deref(), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn words_above_all_blocks_are_told_at_the_first_of_them() {
+        let text = "# A policy\n\ntitle = \"x\"\ncontact = \"x\"\n";
+        let finding = parse(text).unwrap_err().findings.remove(0);
+        assert_eq!((finding.line, finding.column), (3, 1));
+        assert!(finding.message.ends_with("write `[policy]` above it"));
     }
 
     #[test]

@@ -403,6 +403,11 @@ fn a_use_is_compared_with_what_is_taken_for_such_a_purpose() {
         ),
         (
             take("functional", "for 10 years") + &uses("analytics"),
+            true,
+        ),
+        (
+            take("functional", "for 10 years")
+                + &uses("analytics").replace("for 5 years", "for 2 years"),
             false,
         ),
         (

@@ -191,8 +191,8 @@ fn a_basis_bears_what_fits_it() {
             "",
             false,
         ),
-        // No point takes it.
-        ("essential.service", "user.biometric", "CONTRACT", "", false),
+        // No point takes it, but it is named.
+        ("essential.service", "user.biometric", "CONTRACT", "", true),
     ] {
         let rule = format!(
             "purposes = [\"{purpose}\"]\ncategories = [\"{category}\"]\nbasis = \"{basis}\"\n{when}"
@@ -335,6 +335,7 @@ fn a_contact_is_misspelt_when_its_domain_is_nearly_the_site_or_the_name() {
         ("holzwurm.example", "alpine", "a@Alpina.example", true),
         ("holzwurm.example", "alpine", "a@alpine.example", false),
         ("holzwurm.example", "alp", "a@alb.example", false),
+        ("holzwurm.example", "darkside", "a@parkside.example", false),
     ] {
         let text = SOUND
             .replace("www.example.org", site)
@@ -417,4 +418,32 @@ fn a_policy_has_so_many_rules_and_no_more() {
         let last = text.matches('\n').count() - 2;
         assert!(over.iter().all(|it| it.line == last), "{over:?} {last}");
     }
+}
+
+#[test]
+fn a_word_that_is_near_to_none_hides_only_the_faults_of_its_own_clause() {
+    let text = SOUND
+        .replace("enforced = \"by rules\"", "enforced = \"by rules\" # kept")
+        .replace(
+            "basis = \"CONTRACT\"\nretention",
+            "basis = \"NONE_OF_THEM\"\nretention",
+        )
+        .replace("[\"form\"]", "[\"desk\"]")
+        .replace(
+            "\"user.name\", \"user.contact.email\"]\nbasis",
+            "\"user.nme\"]\nbasis",
+        );
+    let findings = check(&text);
+    let found: Vec<_> = findings
+        .iter()
+        .map(|it| (it.code, it.clause.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Code::NotReadable, "take.form"),
+            (Code::UnknownCategory, "use.answer")
+        ],
+        "{findings:#?}"
+    );
 }
