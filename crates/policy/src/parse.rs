@@ -119,12 +119,14 @@ fn mend(text: &str, first: Fault) -> Unreadable {
 }
 
 impl Mended {
-    /// A finding of the mended text, at its place in the text as it was; nothing of a clause in
-    /// which a word was put in by guess.
+    /// A finding of the mended text, at its place in the text as it was. Of a clause in which a word
+    /// was put in by guess only other wrong words are told: the rest may come of the guess.
     pub(crate) fn as_it_was(&self, finding: Finding) -> Option<Finding> {
         let column = column_before(&self.edits, finding.line, finding.column);
-        let is_of_guess = self.guessed.contains(&finding.clause);
-        (!is_of_guess).then_some(Finding { column, ..finding })
+        let code = finding.code.as_str();
+        let is_of_a_word = code.starts_with("UNKNOWN_") || code.starts_with("MALFORMED_");
+        let is_told = is_of_a_word || !self.guessed.contains(&finding.clause);
+        is_told.then_some(Finding { column, ..finding })
     }
 }
 

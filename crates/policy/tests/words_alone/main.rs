@@ -421,7 +421,7 @@ fn a_policy_has_so_many_rules_and_no_more() {
 }
 
 #[test]
-fn a_word_that_is_near_to_none_hides_only_the_faults_of_its_own_clause() {
+fn a_word_that_is_near_to_none_hides_no_other_wrong_word() {
     let text = SOUND
         .replace("enforced = \"by rules\"", "enforced = \"by rules\" # kept")
         .replace(
@@ -441,6 +441,7 @@ fn a_word_that_is_near_to_none_hides_only_the_faults_of_its_own_clause() {
     assert_eq!(
         found,
         [
+            (Code::UnknownPoint, "take.form"),
             (Code::NotReadable, "take.form"),
             (Code::UnknownCategory, "use.answer")
         ],
