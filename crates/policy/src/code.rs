@@ -44,7 +44,7 @@ macro_rules! codes {
 
 codes! {
     TooLong "TOO_LONG" Error
-        "The text is longer than a policy may be."
+        "The text is longer than a policy may be, or has more rules."
     NotReadable "NOT_READABLE" Error
         "The text is not in the policy language: broken TOML, a wrong type, an unknown field or word."
     MalformedKey "MALFORMED_KEY" Error
@@ -64,17 +64,23 @@ codes! {
     UnknownClause "UNKNOWN_CLAUSE" Error
         "A clause that the policy does not have."
     MalformedDate "MALFORMED_DATE" Error
-        "A date that is not a plain day."
+        "A date that is not a plain day, or of a year before 1970 or after 2100."
     MalformedRegion "MALFORMED_REGION" Error
-        "A region that is not a two-letter country code."
+        "A region that is not a country code of ISO 3166-1, such as a group of countries."
     MalformedSite "MALFORMED_SITE" Error
         "The site of the policy is not an https address."
     SaleForbidden "SALE_FORBIDDEN" Error
-        "A word for selling, trading or renting personal data, which no policy can permit."
+        "A word for selling, trading or renting personal data, which no policy can permit, or a \
+         clause that permits something under such a word."
     SaleInDisguise "SALE_IN_DISGUISE" Error
         "The data of single persons would serve others: it goes to advertisers, affiliates or \
-         partners, is used or disclosed for the advertising of third parties, or is shared without \
-         the person's word. Whatever it is called, that is a trade. Others may get figures."
+         partners, is used or disclosed for the advertising of third parties, is disclosed for \
+         marketing, personalisation or analytics or is shared without the person's word, goes to \
+         an acquirer or an authority for what no case is about, or is called a figure and names \
+         people. Whatever it is called, that is a trade. Others may get figures."
+    UnseenLetter "UNSEEN_LETTER" Error
+        "A text has a letter that nobody sees: one that steers a terminal, turns the direction of \
+         reading, or begins a new line where none belongs."
     RuleNotEnforced "RULE_NOT_ENFORCED" Error
         "A rule stands in a clause that is said to be kept by something other than rules."
     ClauseWithoutRules "CLAUSE_WITHOUT_RULES" Error
@@ -105,16 +111,25 @@ codes! {
     DatesDisagree "DATES_DISAGREE" Warning
         "Two places of the policy give dates that cannot both be right."
     NoticeDisagrees "NOTICE_DISAGREES" Warning
-        "A clause promises the date of revision at another place than where it is shown."
+        "A clause promises the date of revision at another place than where it is shown, or than \
+         another clause does."
+    BasisUnfit "BASIS_UNFIT" Warning
+        "A legal basis that cannot bear this purpose, or that special categories (biometric and \
+         medical data) cannot rest on."
+    EmptyWord "EMPTY_WORD" Warning
+        "A word that says nothing: an empty text or list, a `false`, or a list of all there is."
+    RetentionTooLong "RETENTION_TOO_LONG" Warning
+        "Data is kept for longer than anybody lives."
     RetentionMissing "RETENTION_MISSING" Warning
         "A permission to collect does not say until when the data is kept."
     RetentionDisagrees "RETENTION_DISAGREES" Warning
         "Data is kept until something happens that the permission does not ask for, or is used for \
-         longer than it is kept."
+         longer than it is kept for such a purpose."
     UnreachableRule "UNREACHABLE_RULE" Warning
         "A permission that can never permit: prohibitions refuse all of it, or no point takes it."
     ShadowedRule "SHADOWED_RULE" Warning
-        "A rule that another one of its sort covers whole, so that taking it out would change nothing."
+        "A rule that another one of its sort, with the same basis and retention, covers whole, so \
+         that taking it out would change nothing."
     ClausesContradict "CLAUSES_CONTRADICT" Warning
         "Prohibitions refuse, under every condition, a part of what another clause permits."
     CollectedNeverUsable "COLLECTED_NEVER_USABLE" Warning
@@ -134,6 +149,9 @@ codes! {
         "A prohibition that touches nothing any rule permits: it only guards against later ones."
     ConditionNotFed "CONDITION_NOT_FED" Note
         "A rule in force asks for something that no running suite records yet."
+    DraftsMatter "DRAFTS_MATTER" Note
+        "A finding about what is in force that holds only as long as the drafts decide nothing, or \
+         only once they decide; its message names it."
     ClauseNotYet "CLAUSE_NOT_YET" Note
         "A clause is not enforced yet: its rules are a draft and decide nothing."
 }

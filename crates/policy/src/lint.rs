@@ -1,6 +1,9 @@
 //! The faults of a policy that can be read: of its words one by one, and of what they mean together.
 
+mod basis;
+mod country;
 mod header;
+mod idle;
 mod rules;
 mod sale;
 
@@ -14,9 +17,12 @@ use toml::Spanned;
 use crate::finding::{Code, Finding, Severity};
 use crate::language::{ActivityBlock, ClauseBlock, Enforced, PolicyFile, RuleBlock};
 use crate::nearest::did_you_mean;
-use crate::parse;
+use crate::parse::{self, Lines, Unreadable};
 use crate::vocabulary::{CATEGORIES, RECIPIENT_KINDS, Registry, expresses_sale};
 pub(crate) use meaning::{KEPT_BY_SERVICES, KEPT_BY_THE_LANGUAGE};
+
+/// How many rules a policy may have.
+const RULES_MAX: usize = 500;
 
 /// Every fault of the policy, ordered by its place in the text.
 pub(crate) fn lint(text: &str, file: &PolicyFile) -> Vec<Finding> {
@@ -32,6 +38,21 @@ pub(crate) fn lint(text: &str, file: &PolicyFile) -> Vec<Finding> {
     linter.into_findings()
 }
 
+/// Every fault of a text that cannot be read, as far as it could be.
+pub(crate) fn unreadable(text: Unreadable) -> Vec<Finding> {
+    let Unreadable {
+        mut findings,
+        mended,
+    } = text;
+    if let Some(mended) = mended {
+        let mut more = words(&mended.text, &mended.file);
+        more.retain(|it| it.severity == Severity::Error);
+        findings.extend(more.into_iter().filter_map(|it| mended.as_it_was(it)));
+    }
+    findings.sort_by_key(|it| (it.line, it.column));
+    findings
+}
+
 /// The faults of single words and rules; all errors are among them.
 pub(crate) fn words(text: &str, file: &PolicyFile) -> Vec<Finding> {
     let mut linter = Linter::new(text, file);
@@ -42,6 +63,7 @@ pub(crate) fn words(text: &str, file: &PolicyFile) -> Vec<Finding> {
 /// The findings so far, and where the linter stands.
 struct Linter<'a> {
     text: &'a str,
+    lines: Lines<'a>,
     file: &'a PolicyFile,
     clause: Option<&'a ClauseBlock>,
     findings: Vec<Finding>,
@@ -51,6 +73,7 @@ impl<'a> Linter<'a> {
     fn new(text: &'a str, file: &'a PolicyFile) -> Self {
         Self {
             text,
+            lines: Lines::of(text),
             file,
             clause: None,
             findings: Vec::new(),
@@ -64,7 +87,9 @@ impl<'a> Linter<'a> {
 
     fn words(&mut self) {
         let file = self.file;
+        self.number_of_rules();
         self.header(&file.policy);
+        self.idle();
         self.collection_points();
         self.recipient_kinds();
         self.keys(file.activities.iter().map(|it| &it.key));
@@ -81,15 +106,17 @@ impl<'a> Linter<'a> {
 
     fn find<T>(&mut self, code: Code, place: &Spanned<T>, message: impl Into<String>) {
         let clause = self.clause.map(|it| it.key.get_ref().clone());
-        let finding = parse::finding_at(self.text, &place.span(), code, clause, message.into());
+        let finding = parse::finding_at(&self.lines, &place.span(), code, clause, message.into());
         self.findings.push(finding);
     }
 
-    fn region(&mut self, region: &Spanned<String>) {
-        let letters = region.get_ref().as_bytes();
-        if letters.len() != 2 || !letters.iter().all(u8::is_ascii_uppercase) {
-            let message = "a region is a country code of two capital letters, such as US";
-            self.find(Code::MalformedRegion, region, message);
+    /// All rules are read together, each with each, so there is a bound to them.
+    fn number_of_rules(&mut self) {
+        let clauses = self.file.clauses.iter();
+        let mut rules = clauses.flat_map(|it| it.permits.iter().chain(&it.forbids));
+        if let Some(first_over) = rules.nth(RULES_MAX) {
+            let message = format!("a policy has at most {RULES_MAX} rules");
+            self.find(Code::TooLong, first_over, message);
         }
     }
 
@@ -144,6 +171,7 @@ impl<'a> Linter<'a> {
         if let Some(announces) = &clause.announces {
             self.announcement(announces);
         }
+        self.sale_by_key(clause);
         for rule in clause.permits.iter().chain(&clause.forbids) {
             if !matches!(clause.enforced, Enforced::ByRules | Enforced::NotYet) {
                 let message =

@@ -16,7 +16,11 @@ pub(crate) fn nearest<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    let misspelt = candidates.iter().map(|it| (distance(word, it), *it));
+    // To write it small or large is no change.
+    let lower = word.to_lowercase();
+    let misspelt = candidates
+        .iter()
+        .map(|it| (distance(&lower, &it.to_lowercase()), *it));
     let misspelt = misspelt.filter(|(changes, _)| *changes <= (word.chars().count() / 3).min(3));
     let shortened = || {
         let end = format!(".{word}");
@@ -80,6 +84,7 @@ mod tests {
             ("user.contact.adress", Some("user.contact.address")),
             ("email", Some("user.contact.email")),
             ("contact.address", Some("user.contact.address")),
+            ("User.Name", Some("user.name")),
             ("user.shoe_size", None),
             ("", None),
         ];

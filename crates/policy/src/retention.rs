@@ -47,7 +47,10 @@ impl TryFrom<String> for Retention {
         }
         period(&text).ok_or_else(|| {
             let words = WORDS.map(|(words, _)| format!("`{words}`")).join(", ");
-            format!("unknown retention `{text}`, expected one of {words}, `for 6 years`")
+            format!(
+                "unknown retention `{text}`, expected one of {words}, `for 7 days`, `for 18 months`, \
+                 `for 6 years`"
+            )
         })
     }
 }
@@ -65,6 +68,22 @@ fn period(text: &str) -> Option<Retention> {
     };
     let (_, unit) = UNITS.iter().find(|(name, _)| is_unit(name))?;
     Some(Retention::For(count, *unit))
+}
+
+/// The time that was meant by words such as `for 2 weeks`, `for 6 month` or `6 years`.
+pub(crate) fn meant(text: &str) -> Option<String> {
+    let lower = text.trim().to_lowercase();
+    let time = lower.strip_prefix("for ").unwrap_or(&lower);
+    let (number, unit) = time.trim().split_once(' ')?;
+    let count: u16 = number.parse().ok().filter(|it| *it > 0)?;
+    let unit = unit.trim().trim_end_matches('s');
+    if unit == "week" {
+        let days = count.checked_mul(7)?;
+        return Some(Retention::For(days, Unit::Days).to_string());
+    }
+    let mut units = UNITS.iter();
+    let (_, unit) = units.find(|(name, _)| name.trim_end_matches('s') == unit)?;
+    Some(Retention::For(count, *unit).to_string())
 }
 
 impl Retention {
@@ -154,6 +173,27 @@ mod tests {
         for (one, other, expected) in cases {
             let outlasts = retention(one).outlasts(retention(other));
             assert_eq!(outlasts, expected, "{one}, {other}");
+        }
+    }
+
+    #[test]
+    fn the_time_meant_has_its_number_and_the_right_unit() {
+        let cases = [
+            ("for 2 weeks", Some("for 14 days")),
+            ("for 1 week", Some("for 7 days")),
+            ("for 6 month", Some("for 6 months")),
+            ("For 6 Months", Some("for 6 months")),
+            ("6 years", Some("for 6 years")),
+            ("for 1 days", Some("for 1 day")),
+            ("for 02 years", Some("for 2 years")),
+            ("for  2  days ", Some("for 2 days")),
+            ("for 9999 weeks", None),
+            ("for 0 days", None),
+            ("for 2 moons", None),
+            ("for ever", None),
+        ];
+        for (words, expected) in cases {
+            assert_eq!(meant(words).as_deref(), expected, "{words}");
         }
     }
 

@@ -149,7 +149,7 @@ pub(crate) enum Drafts {
 pub fn check(text: &str) -> Vec<Finding> {
     match parse::parse(text) {
         Ok(file) => lint::lint(text, &file),
-        Err(finding) => vec![finding],
+        Err(unreadable) => lint::unreadable(unreadable),
     }
 }
 
@@ -172,7 +172,7 @@ pub fn compile_with_drafts(text: &str) -> Result<Rulebook, Findings> {
 }
 
 fn compiled(text: &str, drafts: Drafts) -> Result<Rulebook, Findings> {
-    let file = parse::parse(text).map_err(|finding| Findings(vec![finding]))?;
+    let file = parse::parse(text).map_err(|it| Findings(lint::unreadable(it)))?;
     let mut findings = lint::words(text, &file);
     findings.retain(|it| it.severity == Severity::Error);
     if findings.is_empty() {

@@ -78,6 +78,11 @@ fn rule(is_permit: bool) -> impl Strategy<Value = String> {
                 "disclose" => "\"for this purpose and recipient\"",
                 _ => "\"for this purpose\"",
             };
+            // Each of the categories names people, and no figure that is disclosed may.
+            let condition = match condition {
+                "aggregate_only = true" if is_permit && action == "disclose" => "order = true",
+                other => other,
+            };
             let mut text = format!(
                 "[[clause.{block}]]\naction = \"{action}\"\npurposes = [\"{purpose}\"]\n\
                  categories = [\"{category}\"]\n"

@@ -4,15 +4,18 @@ use toml::Spanned;
 
 use super::Linter;
 use crate::finding::Code;
-use crate::language::{Acceptance, ActionWord, ActivityBlock, AgeBand, RuleBlock};
+use crate::language::{
+    Acceptance, ActionWord, ActivityBlock, AgeBand, ClauseBlock, Enforced, RuleBlock,
+};
 use crate::reach::{Place, Reach, Room};
 use crate::retention::Retention;
-use crate::vocabulary::{CATEGORIES, Term, TermSet};
+use crate::rulebook::Drafts;
+use crate::vocabulary::{CATEGORIES, PURPOSES, Term, TermSet};
 use crate::wording::all;
 
 /// What can happen at all, once the prohibitions have spoken.
-#[derive(Default)]
 pub(super) struct Flow<'r> {
+    drafts: Drafts,
     /// What each permission to collect takes, and of whom.
     taken: Vec<(TermSet, Room<'r>)>,
     collected: TermSet,
@@ -20,6 +23,20 @@ pub(super) struct Flow<'r> {
 }
 
 impl<'r> Flow<'r> {
+    pub(super) fn of(drafts: Drafts) -> Self {
+        Self {
+            drafts,
+            taken: Vec::new(),
+            collected: TermSet::NONE,
+            used: TermSet::NONE,
+        }
+    }
+
+    /// Whether the rules of a clause have a say in it.
+    fn hears(&self, clause: &ClauseBlock) -> bool {
+        self.drafts == Drafts::Taken || clause.enforced != Enforced::NotYet
+    }
+
     pub(super) fn add(&mut self, reach: Reach<'r>) {
         let categories = reach.area.categories;
         match reach.area.place {
@@ -55,6 +72,13 @@ impl<'r> Flow<'r> {
     }
 }
 
+/// What a permission to collect takes, what for, and until when it is kept.
+struct Kept {
+    categories: TermSet,
+    purposes: TermSet,
+    until: Option<Retention>,
+}
+
 const AGES: [AgeBand; 4] = [
     AgeBand::Under13,
     AgeBand::From13To15,
@@ -76,7 +100,7 @@ impl Linter<'_> {
         for activity in &file.activities {
             self.possible(flow, activity);
         }
-        self.kept_as_long_as_used();
+        self.kept_as_long_as_used(flow);
     }
 
     fn never_usable(&mut self, flow: &Flow<'_>) {
@@ -100,7 +124,7 @@ impl Linter<'_> {
     /// A permission may name a category of which only a part is taken: it says what would be.
     fn never_collected(&mut self, flow: &Flow<'_>) {
         let file = self.file;
-        for clause in &file.clauses {
+        for clause in file.clauses.iter().filter(|it| flow.hears(it)) {
             self.clause = Some(clause);
             let permits = clause.permits.iter().map(Spanned::get_ref);
             let outgoing = permits.filter(|it| it.action != ActionWord::Collect);
@@ -134,47 +158,68 @@ impl Linter<'_> {
     }
 
     /// What is used until later than it is kept is not there any more, or is kept longer than said.
-    fn kept_as_long_as_used(&mut self) {
+    fn kept_as_long_as_used(&mut self, flow: &Flow<'_>) {
         let file = self.file;
-        let permits = file.clauses.iter().flat_map(|it| &it.permits);
-        let collecting = permits.filter(|it| it.get_ref().action == ActionWord::Collect);
-        let kept: Vec<_> = collecting
-            .map(|it| (self.taken_by(it.get_ref()), it.get_ref().retention.as_ref()))
-            .collect();
-        let ends_before = |category: Term, used: Retention| {
-            let mut ends = kept.iter().filter(|(taken, _)| taken.contains(category));
-            let is_before = |end: Option<&Spanned<Retention>>| {
-                end.is_some_and(|it| used.outlasts(*it.get_ref()))
-            };
-            ends.clone().next().is_some() && ends.all(|(_, end)| is_before(*end))
-        };
-        for clause in &file.clauses {
+        let heard = || file.clauses.iter().filter(|it| flow.hears(it));
+        let permits = heard().flat_map(|it| &it.permits).map(Spanned::get_ref);
+        let collecting = permits.filter(|it| it.action == ActionWord::Collect);
+        let kept: Vec<_> = collecting.map(|it| self.kept_by(it)).collect();
+        for clause in heard() {
             self.clause = Some(clause);
             let permits = clause.permits.iter().map(Spanned::get_ref);
             for permit in permits.filter(|it| it.action != ActionWord::Collect) {
-                let Some(retention) = &permit.retention else {
-                    continue;
-                };
-                let short = permit.categories.iter().filter(|category| {
-                    let mut parts = CATEGORIES.leaves_of(below(category));
-                    parts.any(|it| ends_before(it, *retention.get_ref()))
-                });
-                let short: Vec<_> = short.map(|it| format!("`{}`", it.get_ref())).collect();
-                if !short.is_empty() {
-                    let message = format!(
-                        "no permission to collect keeps {} as long as `{}`",
-                        all(short),
-                        retention.get_ref()
-                    );
-                    self.find(Code::RetentionDisagrees, retention, message);
-                }
+                self.kept_as_long_as(permit, &kept);
             }
             self.clause = None;
         }
     }
 
+    fn kept_as_long_as(&mut self, permit: &RuleBlock, kept: &[Kept]) {
+        let Some(retention) = &permit.retention else {
+            return;
+        };
+        let used = purposes_of(permit);
+        let ends_before = |category: Term| {
+            let taking: Vec<_> = kept
+                .iter()
+                .filter(|it| it.categories.contains(category))
+                .collect();
+            let is_before = |it: &&Kept| {
+                it.until
+                    .is_some_and(|end| retention.get_ref().outlasts(end))
+            };
+            let fitting = taking.iter().filter(|it| it.purposes.intersects(used));
+            // Of what is kept for something else, no more can be counted on than its first end.
+            match fitting.clone().next() {
+                Some(_) => fitting.copied().all(|it| is_before(&it)),
+                None => taking.iter().any(is_before),
+            }
+        };
+        let short = permit.categories.iter().filter(|category| {
+            let mut parts = CATEGORIES.leaves_of(below(category));
+            parts.any(&ends_before)
+        });
+        let short: Vec<_> = short.map(|it| format!("`{}`", it.get_ref())).collect();
+        if !short.is_empty() {
+            let message = format!(
+                "no permission to collect for such a purpose keeps {} as long as `{}`",
+                all(short),
+                retention.get_ref()
+            );
+            self.find(Code::RetentionDisagrees, retention, message);
+        }
+    }
+
+    fn kept_by(&self, permit: &RuleBlock) -> Kept {
+        Kept {
+            categories: self.taken_by(permit),
+            purposes: purposes_of(permit),
+            until: permit.retention.as_ref().map(|it| *it.get_ref()),
+        }
+    }
+
     /// What a permission to collect takes: of its own list, or of everything, what its points declare.
-    fn taken_by(&self, permit: &RuleBlock) -> TermSet {
+    pub(super) fn taken_by(&self, permit: &RuleBlock) -> TermSet {
         let points = self.file.collection_points.iter();
         let named = points.filter(|point| {
             let mut keys = permit.points.iter();
@@ -188,12 +233,17 @@ impl Linter<'_> {
     }
 }
 
+fn purposes_of(permit: &RuleBlock) -> TermSet {
+    let keys = permit.purposes.iter().map(|it| it.get_ref().as_str());
+    PURPOSES.below(keys).unwrap_or_default()
+}
+
 /// A category and all below it. The text has no errors, so each is in the vocabulary.
 fn below(category: &Spanned<String>) -> TermSet {
     all_below([category])
 }
 
-fn all_below<'a>(categories: impl IntoIterator<Item = &'a Spanned<String>>) -> TermSet {
+pub(super) fn all_below<'a>(categories: impl IntoIterator<Item = &'a Spanned<String>>) -> TermSet {
     let keys = categories.into_iter().map(|it| it.get_ref().as_str());
     CATEGORIES.below(keys).unwrap_or_default()
 }

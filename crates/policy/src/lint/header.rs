@@ -1,5 +1,7 @@
 //! The faults of what stands above the clauses: dates, notices, addresses.
 
+use std::ops::RangeInclusive;
+
 use toml::Spanned;
 use toml::value::Datetime;
 
@@ -8,8 +10,14 @@ use crate::finding::Code;
 use crate::language::{Announcement, Header};
 use crate::nearest::distance;
 
-/// The shortest name that is compared with a domain: shorter ones are alike by chance.
-const NAME_LENGTH_MIN: usize = 5;
+/// The shortest label that is compared with another: shorter ones are alike by chance.
+const LABEL_LENGTH_MIN: usize = 5;
+
+/// From how many letters on two of them may differ.
+const LABEL_LENGTH_LONG: usize = 10;
+
+/// The years in which a policy can be revised or begin to hold.
+const YEARS: RangeInclusive<u16> = 1970..=2100;
 
 impl<'a> Linter<'a> {
     pub(super) fn header(&mut self, header: &'a Header) {
@@ -47,8 +55,18 @@ impl<'a> Linter<'a> {
 
     fn day(&mut self, date: &Spanned<Datetime>) {
         let value = date.get_ref();
-        if value.date.is_none() || value.time.is_some() || value.offset.is_some() {
+        let is_day = value.time.is_none() && value.offset.is_none();
+        let Some(day) = value.date.filter(|_| is_day) else {
             let message = "write a day such as 2016-06-21";
+            return self.find(Code::MalformedDate, date, message);
+        };
+        if !YEARS.contains(&day.year) {
+            let message = format!(
+                "no policy is of the year {}: write one from {} to {}",
+                day.year,
+                YEARS.start(),
+                YEARS.end()
+            );
             self.find(Code::MalformedDate, date, message);
         }
     }
@@ -59,19 +77,14 @@ impl<'a> Linter<'a> {
             return self.find(Code::MalformedContact, contact, message);
         };
         let site = header.site.as_ref().and_then(|it| host(it.get_ref()));
-        let own = site.into_iter().flat_map(|it| it.split('.'));
+        let site = site.filter(|it| is_nearly(domain, it));
         // A title is prose, whose words are near to many a domain by chance.
-        let words = header.name.get_ref().split(['.', '-', '_']);
-        let own: Vec<String> = own.chain(words).map(str::to_ascii_lowercase).collect();
-        for label in domain.to_ascii_lowercase().split('.') {
-            if label.len() < NAME_LENGTH_MIN || own.iter().any(|it| it == label) {
-                continue;
-            }
-            let is_near = |it: &&String| it.len() >= NAME_LENGTH_MIN && distance(it, label) <= 2;
-            if let Some(meant) = own.iter().find(is_near) {
-                let message = format!("`{domain}` is nearly `{meant}`: is it misspelt?");
-                return self.find(Code::ContactMisspelt, contact, message);
-            }
+        let name = Some(header.name.get_ref().as_str());
+        let lower = domain.to_ascii_lowercase();
+        let name = name.filter(|it| lower.split('.').any(|label| is_misspelt(label, it)));
+        if let Some(meant) = site.or(name) {
+            let message = format!("`{domain}` is nearly `{meant}`: is it misspelt?");
+            self.find(Code::ContactMisspelt, contact, message);
         }
     }
 
@@ -86,7 +99,11 @@ impl<'a> Linter<'a> {
                 self.find(Code::DatesDisagree, named, message);
             }
         }
-        if let (Some(promised), Some(shown)) = (&announces.shown, &header.revision_shown) {
+        let clauses = self.file.clauses.iter();
+        // Without a word of the header the first clause that says it is believed.
+        let mut announced = clauses.filter_map(|it| it.announces.as_ref()?.shown.as_ref());
+        let shown = header.revision_shown.as_ref().or_else(|| announced.next());
+        if let (Some(promised), Some(shown)) = (&announces.shown, shown) {
             let alike = promised
                 .get_ref()
                 .trim()
@@ -97,6 +114,28 @@ impl<'a> Linter<'a> {
             }
         }
     }
+}
+
+/// Whether two domains are alike but for one label that is misspelt: what stands behind it is the
+/// same, and what stands before it may differ.
+fn is_nearly(domain: &str, own: &str) -> bool {
+    let labels = |it: &str| -> Vec<String> {
+        let labels = it.rsplit('.');
+        labels.map(str::to_ascii_lowercase).collect()
+    };
+    let pairs = labels(domain).into_iter().zip(labels(own));
+    let mut differing = pairs.filter(|(one, other)| one != other);
+    differing
+        .next()
+        .is_some_and(|(one, other)| is_misspelt(&one, &other))
+}
+
+fn is_misspelt(label: &str, own: &str) -> bool {
+    let length = label.len().min(own.len());
+    let changes = if length < LABEL_LENGTH_LONG { 1 } else { 2 };
+    // A slip seldom hits the first letter; another word often has another one.
+    let begins_alike = label.get(..1) == own.get(..1);
+    length >= LABEL_LENGTH_MIN && begins_alike && (1..=changes).contains(&distance(label, own))
 }
 
 /// The host of an https address.
@@ -133,6 +172,31 @@ fn is_domain(domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_domain_is_nearly_another_when_one_label_is_misspelt() {
+        let cases = [
+            ("exmaple.org", "example.org", true),
+            ("exmaple.org", "www.example.org", true),
+            ("mail.exmaple.org", "Example.org", true),
+            ("example.org", "example.org", false),
+            ("example.org", "www.example.org", false),
+            ("exmpl.org", "example.org", false),
+            ("exmaple.com", "example.org", false),
+            ("holzwurm.exmaple", "holzwurm.example", true),
+            ("bankside.example", "parkside.example", false),
+            ("darkside.example", "parkside.example", false),
+            ("sport.example", "sports.example", true),
+            ("spor.example", "spors.example", false),
+            ("riverbanks.example", "riverparks.example", true),
+            ("riverbankt.example", "riverparks.example", false),
+            ("rivebanks.example", "riveparks.example", false),
+            ("other.www.example", "example", false),
+        ];
+        for (domain, own, expected) in cases {
+            assert_eq!(is_nearly(domain, own), expected, "{domain} {own}");
+        }
+    }
 
     #[test]
     fn an_address_is_of_mail_or_of_the_web() {

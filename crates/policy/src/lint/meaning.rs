@@ -1,11 +1,14 @@
-//! The faults that show only when all rules are read together. Drafts are read as if they decided.
+//! The faults that show only when all rules are read together: those in force, and then all of them
+//! as if the drafts decided too.
+
+use std::mem;
 
 use toml::Spanned;
 
 use super::Linter;
 use super::flow::Flow;
-use crate::finding::Code;
-use crate::language::Enforced;
+use crate::finding::{Code, Finding};
+use crate::language::{ClauseBlock, Enforced};
 use crate::reach;
 use crate::rulebook::{Drafts, Rule, Rulebook};
 use crate::wording::all;
@@ -24,11 +27,55 @@ pub(crate) const KEPT_BY_THE_LANGUAGE: &str = "disclose.never-sold";
 impl Linter<'_> {
     /// Judges the whole of a policy that has no errors.
     pub(super) fn meaning(&mut self) {
-        let rulebook = Rulebook::from_checked(self.text, self.file, Drafts::Taken);
-        let mut flow = Flow::default();
+        let words = mem::take(&mut self.findings);
+        self.together(Drafts::Left);
+        let now = mem::take(&mut self.findings);
+        let has_drafts = self.file.clauses.iter().any(has_draft_rules);
+        if has_drafts {
+            self.together(Drafts::Taken);
+        }
+        let then = mem::take(&mut self.findings);
+        self.findings = words;
+        if has_drafts {
+            self.now_and_then(now, then);
+        } else {
+            self.findings.extend(now);
+        }
+        self.promises();
+    }
+
+    /// What is told of what is in force holds whatever becomes of the drafts, or is told as a note.
+    fn now_and_then(&mut self, now: Vec<Finding>, then: Vec<Finding>) {
+        for finding in &now {
+            let is_same = |it: &&Finding| {
+                (it.code, it.line, it.column) == (finding.code, finding.line, finding.column)
+            };
+            let told = match then.iter().find(is_same) {
+                Some(_) => finding.clone(),
+                None => drafts_matter("as long as the drafts decide nothing", finding),
+            };
+            self.findings.push(told);
+        }
+        for finding in then.into_iter().filter(|it| !now.contains(it)) {
+            let told = match self.is_of_a_draft(&finding) {
+                true => finding,
+                false => drafts_matter("once the drafts decide", &finding),
+            };
+            self.findings.push(told);
+        }
+    }
+
+    fn is_of_a_draft(&self, finding: &Finding) -> bool {
+        let mut drafts = self.file.clauses.iter().filter(|it| has_draft_rules(it));
+        drafts.any(|it| finding.clause.as_ref() == Some(it.key.get_ref()))
+    }
+
+    fn together(&mut self, drafts: Drafts) {
+        let rulebook = Rulebook::from_checked(self.text, self.file, drafts);
+        let mut flow = Flow::of(drafts);
         for permit in &rulebook.permits {
             self.reached(&rulebook, permit, &mut flow);
-            let wide = covering(&rulebook, permit, &rulebook.permits, reach::covers);
+            let wide = covering(&rulebook, permit, &rulebook.permits, needs_no_other);
             self.shadowed(&rulebook, permit, wide, "permission");
         }
         for forbid in &rulebook.forbids {
@@ -37,7 +84,6 @@ impl Linter<'_> {
             self.effect(&rulebook, forbid);
         }
         self.flow(&flow);
-        self.promises();
     }
 
     /// What a permission can ever permit, and which prohibitions stand in its way.
@@ -120,6 +166,7 @@ impl Linter<'_> {
                 Enforced::NotYet => {
                     let message = match clause.permits.len() + clause.forbids.len() {
                         0 => "nothing keeps it yet".to_owned(),
+                        1 => "nothing keeps it yet: its rule decides nothing".to_owned(),
                         rules => format!("nothing keeps it yet: its {rules} rules decide nothing"),
                     };
                     self.find(Code::ClauseNotYet, &clause.key, message);
@@ -138,6 +185,25 @@ impl Linter<'_> {
         self.find(code, &place, message);
         self.clause = None;
     }
+}
+
+fn has_draft_rules(clause: &ClauseBlock) -> bool {
+    let has_rules = !clause.permits.is_empty() || !clause.forbids.is_empty();
+    clause.enforced == Enforced::NotYet && has_rules
+}
+
+fn drafts_matter(when: &str, finding: &Finding) -> Finding {
+    Finding {
+        code: Code::DraftsMatter,
+        severity: Code::DraftsMatter.severity(),
+        message: format!("{when}, {}: {}", finding.code.as_str(), finding.message),
+        ..finding.clone()
+    }
+}
+
+/// Whether a permission says nothing that the wide one does not, its basis and retention included.
+fn needs_no_other(wide: &Rule, narrow: &Rule) -> bool {
+    wide.footing == narrow.footing && reach::covers(wide, narrow)
 }
 
 /// The first rule that covers all of another one: of two that cover the same, the later one is told.

@@ -4,13 +4,14 @@ use toml::Spanned;
 
 use super::Linter;
 use crate::finding::Code;
-use crate::language::{
-    ActionWord, AgeBand, Basis, ConditionBlock, ConsentWord, Enforced, RuleBlock,
-};
+use crate::language::{ActionWord, AgeBand, ConditionBlock, ConsentWord, Enforced, RuleBlock};
 use crate::nearest::did_you_mean;
-use crate::retention::Retention;
+use crate::retention::{Retention, Unit};
 use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS};
 use crate::wording::all;
+
+/// The longest time for which anything about anybody is kept.
+const LIFETIME: Retention = Retention::For(100, Unit::Years);
 
 /// What a condition asks for that no running suite records yet.
 fn not_fed(condition: &ConditionBlock) -> Vec<&'static str> {
@@ -104,6 +105,7 @@ impl Linter<'_> {
             let message = "only `disclose` has a recipient: write \"for this purpose\"";
             self.find(Code::WordOutOfPlace, block, message);
         }
+        self.asks_for_all(block);
         let words = not_fed(condition);
         if !words.is_empty() && !self.is_draft() {
             let message = format!("no running suite records {} yet", all(words));
@@ -176,31 +178,6 @@ impl Linter<'_> {
         }
     }
 
-    fn basis(&mut self, block: &Spanned<RuleBlock>) {
-        let rule = block.get_ref();
-        let asks_consent = rule
-            .when
-            .as_ref()
-            .is_some_and(|it| it.get_ref().consent.is_some());
-        match rule.basis {
-            None => self.find(
-                Code::PermitWithoutBasis,
-                block,
-                "a permission names its `basis`",
-            ),
-            Some(Basis::Consent | Basis::ExplicitConsent) if !asks_consent => {
-                let message = "a permission that rests on consent asks for it: add `consent` to \
-                               its `when`";
-                self.find(Code::ConsentNotAsked, block, message);
-            }
-            Some(Basis::ImpliedConsentNotice) => {
-                let message = "to go on is not to agree: name another `basis`, or ask for consent";
-                self.find(Code::WeakBasis, block, message);
-            }
-            Some(_) => {}
-        }
-    }
-
     /// Data that is collected has an end, and the end is one that the permission knows.
     fn retention(&mut self, block: &Spanned<RuleBlock>) {
         let rule = block.get_ref();
@@ -211,6 +188,11 @@ impl Linter<'_> {
             }
             return;
         };
+        let is_time = matches!(retention.get_ref(), Retention::For(..));
+        if is_time && retention.get_ref().outlasts(LIFETIME) {
+            let message = format!("nobody lives that long: `{LIFETIME}` is the longest time");
+            self.find(Code::RetentionTooLong, retention, message);
+        }
         let when = rule.when.as_ref().map(Spanned::get_ref);
         let missing = match retention.get_ref() {
             Retention::OrderClosed if when.is_none_or(|it| !it.order) => "order = true",

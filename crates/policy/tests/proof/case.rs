@@ -6,6 +6,7 @@ use policy::{
 };
 
 use crate::dice::Dice;
+use crate::sale::{FIGURES, are_figures, needed};
 
 /// The moment of asking.
 pub const NOW: u64 = 1_000;
@@ -86,24 +87,6 @@ impl Person {
             consents,
         }
     }
-}
-
-/// What a permission must ask for, because the linter takes anything else for a sale in disguise.
-fn needed(action: &str, kinds: &[&str], purposes: &[&str]) -> Option<&'static str> {
-    let others = "marketing.advertising.third_party";
-    let is_others = |it: &&str| others.starts_with(it) || it.starts_with(others);
-    let is_sharing = |it: &&str| it.starts_with("third_party_sharing");
-    let is_trader = |it: &&str| ["advertiser", "affiliate", "partner"].contains(it);
-    let has_cases = |it: &&str| ["acquirer", "authority"].contains(it);
-    let is_for_others = purposes.iter().any(is_others);
-    if action != "disclose" {
-        return is_for_others.then_some("consent = \"for this purpose\"");
-    }
-    if is_for_others || kinds.iter().any(is_trader) {
-        return Some("aggregate_only = true");
-    }
-    let is_case = purposes.iter().any(is_sharing) || kinds.iter().any(has_cases);
-    is_case.then_some("approval = true")
 }
 
 /// The few words that the policies, people and requests of one round share.
@@ -288,9 +271,14 @@ impl World {
         } else {
             &ACTIONS[..]
         };
-        let action = dice.pick(actions);
+        let mut action = dice.pick(actions);
         let purposes = some(&self.purposes, dice);
         let categories = some(&self.categories, dice);
+        if needed(action, kinds, &purposes, &categories).is_none() {
+            action = "use";
+        }
+        let needed = needed(action, kinds, &purposes, &categories).unwrap_or_default();
+        let named = action == "disclose" && !are_figures(&categories);
         let points = some(&self.points, dice);
         let mut text = format!("[[clause.permit]]\naction = \"{action}\"\nbasis = \"CONTRACT\"\n");
         text += &format!("purposes = {purposes:?}\n");
@@ -311,13 +299,12 @@ impl World {
             ..self.stray(dice)
         });
         let condition = self.condition("when", action, dice);
-        match needed(action, kinds, &purposes) {
-            Some(needed)
-                if !condition.contains(needed) && !condition.contains("aggregate_only") =>
-            {
-                text + &format!("when = {{ {needed} }}\n")
-            }
-            _ => text + &condition,
+        let is_asked = needed.iter().all(|it| condition.contains(it));
+        match condition.contains(FIGURES) {
+            true if !named => text + &condition,
+            false if is_asked => text + &condition,
+            _ if needed.is_empty() => text,
+            _ => text + &format!("when = {{ {} }}\n", needed.join(", ")),
         }
     }
 

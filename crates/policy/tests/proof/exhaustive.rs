@@ -9,7 +9,7 @@ use crate::file::Policy;
 use crate::model;
 
 /// A purpose, one below it, and one apart.
-const PURPOSES: [&str; 3] = ["essential", "essential.service", "analytics"];
+const PURPOSES: [&str; 3] = ["essential", "essential.service", "functional"];
 const CATEGORIES: [&str; 2] = ["user.contact", "user.contact.email"];
 
 const HEAD: &str = "[policy]\nname = \"small\"\ntitle = \"\"\nrevised = 2024-01-01\n\

@@ -1,11 +1,12 @@
 //! `vow policy check`: what the linter finds in a policy file, for a person or for a program.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode};
 
-use policy::{Finding, Severity};
+use anyhow::Context;
+use policy::{Code, Finding, Severity};
 use serde_json::json;
 
-use super::{UNSOUND, read};
+use super::UNSOUND;
 use crate::say::say;
 
 /// Checks a policy file.
@@ -31,11 +32,16 @@ enum Format {
 
 /// Runs `vow policy check`.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let text = read(&args.file)?;
+    let bytes = fs::read(&args.file);
+    let bytes = bytes.with_context(|| format!("{} cannot be read", args.file.display()))?;
     let name = args.file.display().to_string();
-    let findings = policy::check(&text);
+    let (text, findings) = match std::str::from_utf8(&bytes) {
+        Ok(text) => (text, policy::check(text)),
+        // Without a text nothing compiles.
+        Err(error) => ("", vec![not_utf8(&bytes[..error.valid_up_to()])]),
+    };
     match args.format {
-        Format::Text => tell(&name, &text, &findings),
+        Format::Text => tell(&name, text, &findings),
         Format::Json => say!("{:#}", document(&name, &findings)),
     }
     let is_unsound = |it: &Finding| match it.severity {
@@ -61,14 +67,36 @@ fn tell(name: &str, text: &str, findings: &[Finding]) {
     let count = |severity| findings.iter().filter(|it| it.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let notes = count(Severity::Note);
-    let found = format!("{errors} errors, {warnings} warnings, {notes} notes");
+    let found = [(errors, "error"), (warnings, "warning"), (notes, "note")];
+    let found = found.map(|(count, what)| counted(count, what)).join(", ");
     match policy::compile(text) {
         Ok(rulebook) => say!(
-            "{name}: compiles: {} clauses, {} rules in force; {found}",
-            rulebook.clauses().len(),
-            rulebook.rule_count()
+            "{name}: compiles: {}, {} in force; {found}",
+            counted(rulebook.clauses().len(), "clause"),
+            counted(rulebook.rule_count(), "rule")
         ),
         Err(_) => say!("{name}: does not compile: {found}"),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+/// The finding of a file in another encoding: where its first byte is that cannot be read.
+fn not_utf8(readable: &[u8]) -> Finding {
+    let readable = String::from_utf8_lossy(readable);
+    let last = readable.rsplit('\n').next().unwrap_or_default();
+    Finding {
+        code: Code::NotReadable,
+        severity: Code::NotReadable.severity(),
+        clause: None,
+        line: 1 + readable.matches('\n').count(),
+        column: 1 + last.chars().count(),
+        message: "the text is not UTF-8: save it in that encoding".to_owned(),
     }
 }
 
@@ -86,4 +114,24 @@ fn document(name: &str, findings: &[Finding]) -> serde_json::Value {
         })
     });
     json!({ "findings": findings.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_told_without_an_s() {
+        let told = [0, 1, 2].map(|count| counted(count, "rule"));
+        assert_eq!(told, ["0 rules", "1 rule", "2 rules"]);
+    }
+
+    #[test]
+    fn a_text_in_another_encoding_is_told_at_its_first_wrong_byte() {
+        for (readable, line, column) in [("", 1, 1), ("ab", 1, 3), ("ab\nçd", 2, 3)] {
+            let finding = not_utf8(readable.as_bytes());
+            assert_eq!((finding.line, finding.column), (line, column), "{readable}");
+            assert_eq!(finding.severity, Severity::Error);
+        }
+    }
 }

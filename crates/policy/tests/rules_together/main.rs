@@ -1,8 +1,10 @@
 //! What the linter tells of rules that must be read together.
 
+mod drafts;
+
 use policy::{Code, Finding, check};
 
-const SOUND: &str = include_str!("sound_policy.toml");
+const SOUND: &str = include_str!("../sound_policy.toml");
 const ACTS: &str = "[[clause.forbid]]\naction = \"collect\"\nunless = { acts = [\"typed\"] }\n";
 const NAME: &str = "action = \"use\"\npurposes = [\"essential.service.operations.support\"]\n\
                     categories = [\"user.name\", \"user.contact.email\"]\n\
@@ -16,7 +18,7 @@ fn with_acts(clause: &str) -> String {
 
 fn clause(key: &str, enforced: &str, rules: &str) -> String {
     format!(
-        "[[clause]]\nkey = \"{key}\"\ntitle = \"\"\nsays = \"\"\nenforced = \"{enforced}\"\n{rules}"
+        "[[clause]]\nkey = \"{key}\"\ntitle = \"A title\"\nsays = \"It says.\"\nenforced = \"{enforced}\"\n{rules}"
     )
 }
 
@@ -28,51 +30,10 @@ fn found(text: &str, code: Code) -> Vec<Finding> {
 }
 
 #[test]
-fn a_draft_says_nothing_about_the_acts_of_a_permission_in_force() {
-    let acts = |enforced| with_acts(&clause("acts", enforced, ACTS));
-    let drafted =
-        |text: String| text.replacen("enforced = \"by rules\"", "enforced = \"not yet\"", 1);
-    for (text, is_found) in [
-        (with_acts(""), true),
-        (acts("not yet"), true),
-        (acts("by rules"), false),
-        (drafted(acts("not yet")), false),
-        (drafted(acts("by rules")), false),
-    ] {
-        let found = found(&text, Code::PointWithoutActs);
-        assert_eq!(!found.is_empty(), is_found, "{text}");
-    }
-}
-
-#[test]
 fn a_prohibition_that_names_the_point_says_which_acts_it_knows() {
     let named = ACTS.replace("unless", "points = [\"form\"]\nunless");
     let text = with_acts(&clause("acts", "by rules", &named));
     assert!(found(&text, Code::PointWithoutActs).is_empty());
-}
-
-#[test]
-fn a_draft_covers_nothing_of_what_decides() {
-    let same = format!("[[clause.permit]]\n{NAME}");
-    let wide = same.replace("[\"user.name\", \"user.contact.email\"]", "[\"user\"]");
-    for (rule, enforced, shadowed) in [
-        (&same, "by rules", Some("use.again")),
-        (&same, "not yet", Some("use.again")),
-        (&wide, "by rules", Some("use.answer")),
-        (&wide, "not yet", None),
-    ] {
-        let text = format!("{SOUND}\n{}", clause("use.again", enforced, rule));
-        let found = found(&text, Code::ShadowedRule);
-        let clauses: Vec<_> = found.iter().map(|it| it.clause.as_deref()).collect();
-        let expected: Vec<_> = shadowed.into_iter().map(Some).collect();
-        assert_eq!(clauses, expected, "{enforced} {rule}");
-    }
-    // What stands first and is a draft is covered by what decides further down.
-    let before = clause("use.before", "not yet", &same);
-    let text = SOUND.replacen("[[clause]]", &format!("{before}\n[[clause]]"), 1);
-    let found = found(&text, Code::ShadowedRule);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].clause.as_deref(), Some("use.before"));
 }
 
 #[test]
@@ -394,23 +355,68 @@ fn each_prohibition_that_refuses_a_part_is_told_once() {
 }
 
 #[test]
-fn a_draft_is_told_with_the_number_of_its_rules() {
-    let permit = format!("[[clause.permit]]\n{NAME}");
-    let forbid = "[[clause.forbid]]\naction = \"use\"\n";
-    for (rules, told) in [
-        (String::new(), "nothing keeps it yet"),
+fn a_permission_with_another_basis_or_retention_is_not_needless() {
+    for (change, is_needless) in [
+        ("basis = \"LEGITIMATE_INTERESTS\"", true),
+        ("basis = \"CONTRACT\"", false),
         (
-            format!("{forbid}{forbid}"),
-            "nothing keeps it yet: its 2 rules decide nothing",
-        ),
-        (
-            format!("{permit}{permit}{forbid}"),
-            "nothing keeps it yet: its 3 rules decide nothing",
+            "basis = \"LEGITIMATE_INTERESTS\"\nretention = \"for 1 year\"",
+            false,
         ),
     ] {
-        let text = format!("{SOUND}\n{}", clause("use.later", "not yet", &rules));
-        let found = found(&text, Code::ClauseNotYet);
-        let messages: Vec<_> = found.iter().map(|it| it.message.as_str()).collect();
-        assert_eq!(messages, [told]);
+        let rule = format!("[[clause.permit]]\n{NAME}");
+        let rule = rule.replace("basis = \"LEGITIMATE_INTERESTS\"", change);
+        let text = format!("{SOUND}\n{}", clause("use.again", "by rules", &rule));
+        let found = found(&text, Code::ShadowedRule);
+        assert_eq!(!found.is_empty(), is_needless, "{change}");
+    }
+}
+
+#[test]
+fn a_use_is_compared_with_what_is_taken_for_such_a_purpose() {
+    let take = |purpose: &str, kept: &str| {
+        format!(
+            "[[clause.permit]]\naction = \"collect\"\npoints = [\"form\"]\npurposes = [\"{purpose}\"]\n\
+             basis = \"CONTRACT\"\nretention = \"{kept}\"\n"
+        )
+    };
+    let uses = |purpose: &str| {
+        format!(
+            "[[clause.permit]]\naction = \"use\"\ncategories = [\"user.name\"]\n\
+             purposes = [\"{purpose}\"]\nbasis = \"CONTRACT\"\nretention = \"for 5 years\"\n"
+        )
+    };
+    // The form takes for `essential.service`, for 2 years.
+    for (rules, disagrees) in [
+        (uses("functional.storage"), true),
+        (
+            take("functional", "for 5 years") + &uses("functional.storage"),
+            false,
+        ),
+        (
+            take("functional", "for 4 years") + &uses("functional.storage"),
+            true,
+        ),
+        (
+            take("functional", "for 10 years") + &uses("essential.service"),
+            true,
+        ),
+        (
+            take("functional", "for 10 years") + &uses("analytics"),
+            true,
+        ),
+        (
+            take("functional", "for 10 years")
+                + &uses("analytics").replace("for 5 years", "for 2 years"),
+            false,
+        ),
+        (
+            take("essential", "for 10 years") + &uses("essential.service"),
+            false,
+        ),
+    ] {
+        let text = format!("{SOUND}\n{}", clause("use.long", "by rules", &rules));
+        let found = found(&text, Code::RetentionDisagrees);
+        assert_eq!(!found.is_empty(), disagrees, "{rules}: {found:?}");
     }
 }
