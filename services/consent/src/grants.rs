@@ -91,7 +91,7 @@ impl Signer {
             expires_at: choice.expires_at().map(seconds),
             source: source.to_owned(),
             policy_version: policy.name.to_string(),
-            policy_digest: hex::encode(&policy.rulebook.digest()),
+            policy_digest: hex::encode(policy.rulebook.digest()),
             revision: written.revision,
         };
         receipt.sign(&self.key)

@@ -278,7 +278,7 @@ impl Saga {
         let certificate = erasure.certificate.as_ref().ok_or(Error::Internal)?;
         let digest = digest(&SHA256, certificate.as_bytes());
         let event = RecordRequest {
-            request_id: format!("certificate-{}", hex::encode(&digest)),
+            request_id: format!("certificate-{}", hex::encode(digest)),
             event: Some(Event::Certificate(Certificate {
                 kind: "erasure".to_owned(),
                 digest: digest.as_ref().to_vec(),
