@@ -7,3 +7,4 @@ mod differential;
 mod exhaustive;
 mod file;
 mod model;
+mod unchanged;
