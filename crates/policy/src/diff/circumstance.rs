@@ -6,7 +6,7 @@ use crate::vocabulary::ACTS;
 use crate::wording::any;
 
 /// How many sets a comparison may part into. A text that needs more is told more coarsely.
-const PARTS_MAX: usize = 2_048;
+const PARTS_MAX: usize = 64;
 
 const ORDER: usize = 0;
 const AGGREGATE: usize = 1;
