@@ -126,18 +126,19 @@ fn what_would_let_data_out_or_in_by_another_name_does_not_compile() {
 fn a_difference_tells_who_gains_and_who_loses() {
     let both = "[\"marketing.communications.email\", \"marketing.communications.survey\"]";
     let narrower = edited(both, "[\"marketing.communications.email\"]");
-    let what = "receive user.contact.email and user.name for marketing.communications.survey, \
-                when the person agreed to this purpose and this recipient";
-    let rests = ", resting on CONSENT, kept until consent is withdrawn";
+    let what = "receive user.contact.email and user.name for marketing.communications.survey";
+    let when = "when the person agreed to this purpose and this recipient";
+    let lost = format!("no longer {what} (until now {when})");
+    let gained = format!("now {what} {when}, resting on CONSENT, kept until consent is withdrawn");
     let cases = [
-        ("gupshup-bots.toml", path(&narrower), "no longer", ""),
-        (path(&narrower), "gupshup-bots.toml", "now", rests),
+        ("gupshup-bots.toml", path(&narrower), lost),
+        (path(&narrower), "gupshup-bots.toml", gained),
     ];
-    for (old, new, word, rests) in cases {
+    for (old, new, told) in cases {
         let (code, text) = policy(&["diff", old, new]);
         assert_eq!(code, 0);
         let told = format!(
-            "disclose.providers-with-permission\n  each service_provider may {word} {what}{rests}\n\
+            "disclose.providers-with-permission\n  each service_provider may {told}\n\
              1 clause changes\n{UNREVISED}\n"
         );
         assert_eq!(text, told);

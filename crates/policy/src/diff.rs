@@ -1,10 +1,22 @@
 //! What changed between two versions of a policy, clause by clause, and who gains or loses by it
 //! (`policy.changes`).
 
-mod holding;
+mod circumstance;
+mod footing;
+mod mark;
+mod permission;
+mod prohibition;
+mod things;
+mod together;
+mod version;
 
-use crate::rulebook::Rulebook;
-use holding::{changed_holdings, holdings};
+use std::collections::BTreeMap;
+
+use crate::rulebook::{Clause, Rulebook};
+use crate::vocabulary::CATEGORIES;
+use permission::changed_permissions;
+use prohibition::{Side, changed_prohibitions};
+use version::Version;
 
 /// How a clause changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +25,7 @@ pub enum Change {
     Added,
     /// Only the old version has it.
     Removed,
-    /// Both have it, and it does not say the same.
+    /// Both have it, and it does not say the same, or it has another key.
     Changed,
 }
 
@@ -30,37 +42,61 @@ pub struct ClauseChange {
 }
 
 /// The clauses that differ: those of the new version in its order, then the removed ones.
-/// Rules in another order, or parted in another way, are no change.
+/// Rules in another order, or parted in another way, are no change where every answer and what it
+/// rests on stay the same.
 #[must_use]
 pub fn diff(old: &Rulebook, new: &Rulebook) -> Vec<ClauseChange> {
-    let mut changes = Vec::new();
-    let mut note = |clause: &str, change, lines: Vec<String>| {
-        if change != Change::Changed || !lines.is_empty() {
-            let clause = clause.to_owned();
-            changes.push(ClauseChange {
-                clause,
-                change,
-                lines,
-            });
-        }
-    };
-    let header = changed_words(&old.header_lines, &new.header_lines);
-    note("policy", Change::Changed, header);
+    let renamed = renamed(old, new);
+    let homes = [old.storage_region(), new.storage_region()];
+    let versions = [
+        Version::new(old, homes, |key| renamed.get(key).copied().unwrap_or(key)),
+        Version::new(new, homes, |key| key),
+    ];
+    let mut permissions = changed_permissions(&versions[0], &versions[1]);
+    let mut changes = vec![ClauseChange {
+        clause: "policy".to_owned(),
+        change: Change::Changed,
+        lines: header(old, new),
+    }];
     let has = |it: &Rulebook, key: &str| it.clauses().iter().any(|clause| clause.key == key);
-    for clause in new.clauses() {
-        let change = match has(old, &clause.key) {
-            true => Change::Changed,
-            false => Change::Added,
+    let is_gone = |it: &&Clause| !has(new, &it.key) && !renamed.contains_key(it.key.as_str());
+    let gone = old.clauses().iter().filter(is_gone);
+    for clause in new.clauses().iter().chain(gone) {
+        let key = clause.key.as_str();
+        let former = renamed
+            .iter()
+            .find(|(_, now)| **now == key)
+            .map(|(then, _)| *then);
+        let change = match (has(old, key) || former.is_some(), has(new, key)) {
+            (true, true) => Change::Changed,
+            (true, false) => Change::Removed,
+            (false, _) => Change::Added,
         };
-        note(&clause.key, change, changed_clause(old, new, &clause.key));
+        let sides = [
+            Side {
+                rulebook: old,
+                key: former.unwrap_or(key),
+                version: &versions[0],
+            },
+            Side {
+                rulebook: new,
+                key,
+                version: &versions[1],
+            },
+        ];
+        let told = former.map(|it| format!("is now called {key}, no longer {it}"));
+        let mut lines: Vec<_> = told.into_iter().collect();
+        lines.extend(changed_words(&own_words(&sides[0]), &own_words(&sides[1])));
+        lines.extend(permissions.remove(key).unwrap_or_default());
+        lines.extend(changed_prohibitions(sides.each_ref(), homes));
+        lines.extend(changed_drafts(&sides));
+        changes.push(ClauseChange {
+            clause: key.to_owned(),
+            change,
+            lines,
+        });
     }
-    for clause in old.clauses().iter().filter(|it| !has(new, &it.key)) {
-        note(
-            &clause.key,
-            Change::Removed,
-            changed_clause(old, new, &clause.key),
-        );
-    }
+    changes.retain(|it| it.change != Change::Changed || !it.lines.is_empty());
     changes
 }
 
@@ -77,30 +113,84 @@ pub fn unrevised(old: &Rulebook, new: &Rulebook) -> Option<String> {
     })
 }
 
-fn changed_clause(old: &Rulebook, new: &Rulebook, key: &str) -> Vec<String> {
-    let words = |it: &Rulebook| {
-        let mut clauses = it.clauses().iter();
-        let clause = clauses.find(|it| it.key == key);
-        clause.map_or_else(Vec::new, |it| it.lines.clone())
+/// The clauses that only got another key, and that key: all else that they say is the same.
+fn renamed<'r>(old: &'r Rulebook, new: &'r Rulebook) -> BTreeMap<&'r str, &'r str> {
+    let alone = |one: &'r Rulebook, other: &Rulebook| -> Vec<&'r Clause> {
+        let has = |key: &str| other.clauses().iter().any(|it| it.key == key);
+        one.clauses().iter().filter(|it| !has(&it.key)).collect()
     };
-    let mut lines = changed_words(&words(old), &words(new));
-    lines.extend(changed_holdings(&holdings(old, key), &holdings(new, key)));
-    for (word, decides, permits) in [
-        ("forbidden", true, false),
-        ("forbidden by a draft", false, false),
-        ("permitted by a draft", false, true),
-    ] {
-        let told = |it: &Rulebook| -> Vec<String> {
-            let clause = it.clauses().iter().find(|it| it.key == key);
-            let rules = clause.into_iter().flat_map(|it| &it.rules);
-            let meant = rules.filter(|it| (it.decides, it.permits) == (decides, permits));
-            meant.map(|it| it.words.clone()).collect()
+    let mut come = alone(new, old);
+    let mut renamed = BTreeMap::new();
+    for clause in alone(old, new) {
+        let words = |it: &Clause| -> Vec<String> {
+            it.rules.iter().map(|rule| rule.words.clone()).collect()
         };
-        let (before, after) = (told(old), told(new));
+        let is_same = |it: &&Clause| it.lines == clause.lines && words(it) == words(clause);
+        if let Some(index) = come.iter().position(is_same) {
+            renamed.insert(clause.key.as_str(), come.remove(index).key.as_str());
+        }
+    }
+    renamed
+}
+
+/// What changed outside the clauses.
+fn header(old: &Rulebook, new: &Rulebook) -> Vec<String> {
+    let mut lines = changed_words(&old.header_lines, &new.header_lines);
+    let points = new.points().iter();
+    let gone = old
+        .points()
+        .iter()
+        .filter(|it| new.point(&it.key).is_none());
+    for point in points.chain(gone) {
+        let listed = |it: &Rulebook| {
+            it.point(&point.key)
+                .map_or_else(Default::default, |it| it.categories)
+        };
+        let (before, after) = (listed(old), listed(new));
+        for (word, more) in [
+            ("no longer", before.without(after)),
+            ("now", after.without(before)),
+        ] {
+            if !more.is_empty() {
+                let more = things::shortest(&CATEGORIES, more);
+                lines.push(format!("{word} lists {more} at the point {}", point.key));
+            }
+        }
+        let assumed = [old, new].map(|it| it.purpose_of_point(&point.key));
+        if let [Some(then), Some(now)] = assumed
+            && then != now
+        {
+            lines.push(format!(
+                "now takes a request at the point {} that names no purpose to be for {now}, no \
+                 longer for {then}",
+                point.key
+            ));
+        }
+    }
+    lines
+}
+
+fn clause_of<'r>(side: &Side<'r>) -> Option<&'r Clause> {
+    side.rulebook.clauses().iter().find(|it| it.key == side.key)
+}
+
+fn own_words(side: &Side<'_>) -> Vec<String> {
+    clause_of(side).map_or_else(Vec::new, |it| it.lines.clone())
+}
+
+/// The rules of a draft, which decide nothing.
+fn changed_drafts(sides: &[Side<'_>; 2]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (word, permits) in [("forbidden", false), ("permitted", true)] {
+        let [before, after] = sides.each_ref().map(|side| {
+            let rules = clause_of(side).into_iter().flat_map(|it| &it.rules);
+            let meant = rules.filter(|it| !it.decides && it.permits == permits);
+            meant.map(|it| it.words.clone()).collect::<Vec<_>>()
+        });
         let gone = before.iter().filter(|it| !after.contains(it));
-        lines.extend(gone.map(|it| format!("it is no longer {word} to {it}")));
+        lines.extend(gone.map(|it| format!("it is no longer {word} by a draft to {it}")));
         let come = after.iter().filter(|it| !before.contains(it));
-        lines.extend(come.map(|it| format!("it is now {word} to {it}")));
+        lines.extend(come.map(|it| format!("it is now {word} by a draft to {it}")));
     }
     lines
 }
@@ -110,266 +200,4 @@ fn changed_words(before: &[String], after: &[String]) -> Vec<String> {
     let come = after.iter().filter(|it| !before.contains(it));
     let gone = gone.map(|it| format!("no longer {it}"));
     gone.chain(come.map(|it| format!("now {it}"))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rulebook::compile;
-
-    const TEXT: &str = include_str!("../tests/sound_policy.toml");
-    const SUPPORT: &str = "essential.service.operations.support";
-
-    /// The change that one replacement in the sound policy makes.
-    #[track_caller]
-    fn change(sound: &str, other: &str) -> Vec<ClauseChange> {
-        assert_eq!(TEXT.matches(sound).count(), 1, "{sound}");
-        let other = TEXT.replace(sound, other);
-        diff(&compile(TEXT).unwrap(), &compile(&other).unwrap())
-    }
-
-    fn changed(clause: &str, lines: [&str; 2]) -> Vec<ClauseChange> {
-        let lines = lines.map(str::to_owned).to_vec();
-        vec![ClauseChange {
-            clause: clause.to_owned(),
-            change: Change::Changed,
-            lines,
-        }]
-    }
-
-    #[test]
-    fn the_same_rules_are_no_change() {
-        let rulebook = compile(TEXT).unwrap();
-        assert_eq!(diff(&rulebook, &rulebook), []);
-        assert_eq!(change("[[activity]]", "# A remark.\n[[activity]]"), []);
-    }
-
-    #[test]
-    fn a_changed_rule_is_told_under_its_clause() {
-        assert_eq!(
-            change(
-                "{ order = true }\nbasis = \"CONTRACT\"",
-                "{ order = true }\nbasis = \"PUBLIC_TASK\""
-            )[0]
-            .lines,
-            ["each carrier may receive user.contact.address for \
-              essential.service.payment_processing now resting on PUBLIC_TASK, \
-              no longer resting on CONTRACT"]
-        );
-        assert_eq!(
-            change("[\"typed\"]", "[\"typed\", \"sent\"]"),
-            changed(
-                "take.form",
-                [
-                    "it is no longer forbidden to collect unless the value was typed",
-                    "it is now forbidden to collect unless the value was sent or typed",
-                ]
-            )
-        );
-    }
-
-    #[test]
-    fn a_point_that_takes_more_changes_the_clause_that_lets_it() {
-        assert_eq!(
-            change(
-                "[\"user.name\", \"user.contact.address\", \"user.contact.email\"]",
-                "[\"user.name\", \"user.device\"]"
-            ),
-            changed(
-                "take.form",
-                [
-                    "the point form may no longer take user.contact.address and \
-                     user.contact.email for essential.service",
-                    "the point form may now take user.device for essential.service, resting on \
-                     CONTRACT, kept for 2 years",
-                ]
-            )
-        );
-    }
-
-    #[test]
-    fn who_gains_and_who_loses_is_told_with_the_condition() {
-        assert_eq!(
-            change("[\"user.name\", \"user.contact.email\"]", "[\"user.name\"]")[0].lines,
-            ["the company may no longer use user.contact.email for \
-              essential.service.operations.support"]
-        );
-        assert_eq!(
-            change(
-                "[\"user.contact.address\"]\nwhen",
-                "[\"user.contact\"]\nwhen"
-            )[0]
-            .lines,
-            [
-                "each carrier may now receive user.contact as a whole, user.contact.email, \
-              user.contact.organization and user.contact.phone_number for \
-              essential.service.payment_processing, when it serves an order, resting on CONTRACT"
-            ]
-        );
-        assert_eq!(
-            change("when = { order = true }\n", "")[0].lines,
-            ["each carrier may receive user.contact.address for \
-              essential.service.payment_processing now always, no longer when it serves an order"]
-        );
-    }
-
-    #[test]
-    fn the_same_in_another_order_is_no_change() {
-        let both = |acts: &str| TEXT.replace("acts = [\"typed\"]", &format!("acts = [{acts}]"));
-        let [one, other] = ["\"typed\", \"sent\"", "\"sent\", \"typed\""].map(|acts| {
-            let ages = "when = { order = true, ages = [\"adult\", \"16 to 17\"] }";
-            compile(&both(acts).replace("when = { order = true }", ages)).unwrap()
-        });
-        assert_eq!(diff(&one, &other), []);
-    }
-
-    #[test]
-    fn what_each_thing_rests_on_is_told_also_where_it_is_swapped() {
-        let two = |name: &str, email: &str| {
-            let last = "categories = [\"user.name\", \"user.contact.email\"]\n\
-                        basis = \"LEGITIMATE_INTERESTS\"";
-            let rest = format!(
-                "categories = [\"user.name\"]\nbasis = \"{name}\"\n[[clause.permit]]\n\
-                 action = \"use\"\npurposes = [\"{SUPPORT}\"]\n\
-                 categories = [\"user.contact.email\"]\nbasis = \"{email}\""
-            );
-            assert_eq!(TEXT.matches(last).count(), 1);
-            compile(&TEXT.replace(last, &rest)).unwrap()
-        };
-        let (old, new) = (
-            two("CONTRACT", "PUBLIC_TASK"),
-            two("PUBLIC_TASK", "CONTRACT"),
-        );
-        let line = |what: &str, now: &str, then: &str| {
-            format!(
-                "the company may use {what} for {SUPPORT} now resting on {now}, no longer resting \
-                 on {then}"
-            )
-        };
-        assert_eq!(
-            diff(&old, &new)[0].lines,
-            [
-                line("user.name", "PUBLIC_TASK", "CONTRACT"),
-                line("user.contact.email", "CONTRACT", "PUBLIC_TASK"),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_second_footing_of_the_same_is_no_gain() {
-        let more = format!(
-            "{TEXT}\n[[clause.permit]]\naction = \"use\"\npurposes = [\"{SUPPORT}\"]\n\
-             categories = [\"user.name\"]\nbasis = \"CONTRACT\"\n"
-        );
-        let (old, new) = (compile(TEXT).unwrap(), compile(&more).unwrap());
-        for (old, new, word) in [(&old, &new, "now"), (&new, &old, "no longer")] {
-            let line =
-                format!("the company may use user.name for {SUPPORT}, {word} resting on CONTRACT");
-            assert_eq!(diff(old, new)[0].lines, [line]);
-        }
-    }
-
-    #[test]
-    fn the_country_of_storage_is_part_of_the_condition_on_transfers() {
-        let asking = TEXT.replace("{ order = true }", "{ transfer_agreed = true }");
-        let abroad = asking.replace("storage_region = \"US\"", "storage_region = \"DE\"");
-        let changes = diff(&compile(&asking).unwrap(), &compile(&abroad).unwrap());
-        let clauses: Vec<_> = changes.iter().map(|it| it.clause.as_str()).collect();
-        assert_eq!(clauses, ["policy", "share.delivery"]);
-    }
-
-    #[test]
-    fn a_text_that_differs_has_a_later_day() {
-        let later = TEXT.replace("2024-02-29", "2024-03-01");
-        let texts = [TEXT, &later, &later.replace("take.form", "take.name")];
-        let [old, new, other] = texts.map(|it| compile(it).unwrap());
-        assert_eq!(unrevised(&old, &old), None);
-        assert_eq!(unrevised(&old, &new), None);
-        assert_eq!(unrevised(&old, &other), None);
-        let told = unrevised(&new, &other).unwrap_or_default();
-        assert!(
-            told.contains("2024-03-01 in the new text and 2024-03-01"),
-            "{told}"
-        );
-        assert!(unrevised(&other, &old).is_some());
-    }
-
-    #[test]
-    fn a_draft_is_told_as_one_and_comes_into_force_as_a_gain() {
-        let answer = "Whoever writes gets an answer.\"\nenforced = \"";
-        let draft = TEXT.replace(&format!("{answer}by rules"), &format!("{answer}not yet"));
-        let lines = &diff(&compile(&draft).unwrap(), &compile(TEXT).unwrap())[0].lines;
-        let use_for = "essential.service.operations.support";
-        assert_eq!(
-            lines[..],
-            [
-                "no longer is a draft".to_owned(),
-                "now is enforced by rules".to_owned(),
-                format!(
-                    "the company may now use user.contact.email and user.name for {use_for}, \
-                     resting on LEGITIMATE_INTERESTS"
-                ),
-                format!(
-                    "it is no longer permitted by a draft to use user.contact.email and \
-                     user.name for {use_for}, resting on LEGITIMATE_INTERESTS"
-                ),
-            ]
-        );
-    }
-
-    #[test]
-    fn what_stands_outside_the_clauses_is_told_as_policy() {
-        assert_eq!(
-            change("2024-02-29", "2024-03-01"),
-            changed(
-                "policy",
-                [
-                    "no longer dates from 2024-02-29",
-                    "now dates from 2024-03-01"
-                ]
-            )
-        );
-        assert_eq!(
-            change("side = \"site\"", "side = \"app\""),
-            changed(
-                "policy",
-                [
-                    "no longer has the site run form",
-                    "now has the app run form"
-                ]
-            )
-        );
-        assert_eq!(
-            change("needs = [\"user.contact.address\"]", "needs = []"),
-            changed(
-                "policy",
-                [
-                    "no longer lets people order who give user.contact.address",
-                    "now lets people order"
-                ]
-            )
-        );
-    }
-
-    #[test]
-    fn a_clause_comes_or_goes_with_all_its_lines() {
-        let longer = format!(
-            "{TEXT}[[clause]]\nkey = \"new.clause\"\ntitle = \"New\"\nsays = \"Something.\"\n\
-             enforced = \"not yet\"\n"
-        );
-        let (short, long) = (compile(TEXT).unwrap(), compile(&longer).unwrap());
-        let lines = ["is titled New", "says: Something.", "is a draft"];
-        for (old, new, change, word) in [
-            (&short, &long, Change::Added, "now"),
-            (&long, &short, Change::Removed, "no longer"),
-        ] {
-            let lines = lines.map(|it| format!("{word} {it}")).to_vec();
-            let expected = ClauseChange {
-                clause: "new.clause".to_owned(),
-                change,
-                lines,
-            };
-            assert_eq!(diff(old, new), [expected]);
-        }
-    }
 }

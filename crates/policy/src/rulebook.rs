@@ -1,5 +1,7 @@
 //! A policy compiled to a table: words become bit sets, and each rule knows its clause.
 
+use std::cmp::Reverse;
+
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::value::Date;
@@ -10,7 +12,7 @@ use crate::language::{
     Acceptance, ActionWord, AgeBand, Basis, ClauseBlock, ConditionBlock, ConsentWord, Enforced,
     PolicyFile, RuleBlock, Side,
 };
-use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS, Registry, TermSet};
+use crate::vocabulary::{ACTS, CATEGORIES, PURPOSES, RECIPIENT_KINDS, Registry, Term, TermSet};
 use crate::{lint, parse, wording};
 
 /// A compiled policy. It never changes; its digest names it.
@@ -249,22 +251,25 @@ impl Rulebook {
         self.points.iter().find(|it| it.key == key)
     }
 
-    /// What a declared collection point takes values for: the widest purpose of the first rule
-    /// that permits collecting there.
+    /// What values are taken for at a declared collection point when a request does not say: the
+    /// purpose for which the point may take the most categories, and of several the first in the
+    /// alphabet. Neither the order of the rules nor that of their words matters.
     #[must_use]
     pub fn purpose_of_point(&self, key: &str) -> Option<&'static str> {
         let point = self.points.iter().position(|it| it.key == key)?;
-        let rule = self
-            .permits
-            .iter()
-            .find(|it| it.action == ActionWord::Collect && it.points.contains(&point))?;
-        // The keys are in alphabetical order, so a purpose comes before all below it.
-        let mut keys = PURPOSES.keys();
-        keys.find(|it| {
-            PURPOSES
-                .term(it)
-                .is_some_and(|it| rule.purposes.contains(it))
-        })
+        let permits = self.permits.iter();
+        let here = permits.filter(|it| it.points.contains(&point));
+        let here: Vec<_> = here.collect();
+        let taken_for = |purpose: Term| {
+            let permits = here.iter().filter(|it| it.purposes.contains(purpose));
+            let categories = permits.fold(TermSet::NONE, |all, it| all.with(it.categories));
+            let taken = categories.common(self.points[point].categories);
+            CATEGORIES.terms_of(taken).count()
+        };
+        let counted = PURPOSES.terms().map(|(term, key)| (taken_for(term), key));
+        let taken = counted.filter(|(count, _)| *count > 0);
+        let widest = taken.min_by_key(|(count, _)| Reverse(*count));
+        widest.map(|(_, key)| key)
     }
 
     /// A kind of recipient that the policy knows.

@@ -187,7 +187,7 @@ fn condition_words(condition: &ConditionBlock, home: &str) -> String {
 }
 
 /// A choice: `a`, `a or b`, `a, b or c`.
-fn any<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn any<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
     joined(words, "or")
 }
 

@@ -59,3 +59,53 @@ fn a_point_is_for_what_its_own_permission_names() {
     assert_eq!(rulebook.purpose_of_point("desk"), Some(support));
     assert_eq!(rulebook.purpose_of_point("form"), Some("essential.service"));
 }
+
+#[test]
+fn the_purpose_that_is_assumed_does_not_hang_on_the_order_of_rules_or_words() {
+    let permit = |purposes: &str, categories: &str| {
+        format!(
+            "[[clause.permit]]\naction = \"collect\"\npoints = [\"form\"]\npurposes = [{purposes}]\n\
+             categories = [{categories}]\nbasis = \"CONTRACT\"\nretention = \"until erased\"\n\n"
+        )
+    };
+    let name = "\"user.name\"";
+    let both = "\"user.name\", \"user.contact.email\"";
+    let (service, research) = ("\"essential.service\"", "\"functional.research\"");
+    let assumed = |rules: [String; 2]| {
+        let whole = SOUND
+            .split_once("[[clause.permit]]")
+            .expect("the first rule");
+        let (_, rest) = whole
+            .1
+            .split_once("[[clause.forbid]]")
+            .expect("a prohibition");
+        let text = format!("{}{}[[clause.forbid]]{rest}", whole.0, rules.concat());
+        let rulebook = compile(&text).expect("it is sound");
+        rulebook.purpose_of_point("form")
+    };
+    for (one, other, purpose) in [
+        // As much for the one as for the other: the first in the alphabet.
+        (
+            permit(service, name),
+            permit(research, name),
+            "essential.service",
+        ),
+        // More for the other.
+        (
+            permit(service, name),
+            permit(research, both),
+            "functional.research",
+        ),
+    ] {
+        let swapped = [other.clone(), one.clone()];
+        assert_eq!(assumed([one, other]), Some(purpose));
+        assert_eq!(assumed(swapped), Some(purpose));
+    }
+    for words in [
+        "\"functional.research\", \"essential.service\"",
+        "\"essential.service\", \"functional.research\"",
+    ] {
+        let rules = [permit(words, name), permit(service, name)];
+        assert_eq!(assumed(rules), Some("essential.service"));
+    }
+}

@@ -29,10 +29,12 @@ async fn permits_a_new_version_that_is_digested_dated_and_compared() {
             .iter()
             .map(|it| it.clause.as_str())
             .collect();
-        assert_eq!(changed, ["collect.declared-only"]);
+        assert_eq!(changed, ["policy", "collect.declared-only"]);
+        let listed = "no longer lists user.contact.email at the point site_registration";
+        assert_eq!(preview.changes[0].lines, [listed]);
         let loss = "the point site_registration may no longer take user.contact.email for \
                     essential.service";
-        assert_eq!(preview.changes[0].lines, [loss]);
+        assert_eq!(preview.changes[1].lines, [loss]);
 
         let published = publish(&mut operator, &text, false)
             .await

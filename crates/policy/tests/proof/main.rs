@@ -8,3 +8,4 @@ mod exhaustive;
 mod file;
 mod model;
 mod sale;
+mod unchanged;
