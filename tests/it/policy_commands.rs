@@ -434,17 +434,17 @@ fn a_word_that_nobody_has_is_a_mistake_of_the_command_line() {
 #[test]
 fn a_text_of_the_policy_cannot_command_the_screen_or_the_page() {
     let title = "title = \"One door for questions\"";
-    let hostile = edited(
-        title,
-        "title = \"One \\u001b[31m | door\\nfor <b>questions\"",
-    );
+    let commanding = edited(title, "title = \"One \\u001b[31m door for questions\"");
+    let (code, text) = policy(&["explain", path(&commanding), "--clause", "policy.contact"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    let hostile = edited(title, "title = \"One | door for <b>questions\"");
     let (_, text) = policy(&["explain", path(&hostile), "--clause", "policy.contact"]);
     let first = text.lines().next();
-    let told = "policy.contact: One \\u{1b}[31m | door for <b>questions";
+    let told = "policy.contact: One | door for <b>questions";
     assert_eq!(first, Some(told));
     let (_, page) = policy(&["coverage", path(&hostile), "--markdown"]);
     let row = page.lines().last();
-    let told =
-        "| `policy.contact` One \\\\u{1b}\\[31m \\| door for \\<b>questions | text only |  |  |";
+    let told = "| `policy.contact` One \\| door for \\<b>questions | text only |  |  |";
     assert_eq!(row, Some(told));
 }

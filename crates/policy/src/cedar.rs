@@ -297,7 +297,7 @@ mod tests {
         let forbid = "[[clause.forbid]]\naction = \"use\"\n";
         let rules = clause(
             "vow.request",
-            "A\\nforbid(p);\\u2028",
+            "A; forbid(p);",
             "by rules",
             &forbid.repeat(2),
         );
@@ -311,7 +311,7 @@ mod tests {
             ("@id(\"vow.request\")", 1),
             ("@id(\"vow.request#2\")", 1),
             ("@line(\"12\")", 1),
-            ("// vow.request: A forbid(p);", 1),
+            ("// vow.request: A; forbid(p);", 1),
             ("// b: B", 1),
             (
                 "// It is a draft: its rules decide nothing, and are left out.",

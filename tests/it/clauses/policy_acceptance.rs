@@ -129,7 +129,7 @@ async fn refuses_where_another_version_was_accepted_than_the_one_that_asks() {
     let asks = format!("{POLICY}{ASKS_FOR_ACCEPTANCE}");
     let revised = "revised = 2016-06-21\n";
     assert!(asks.contains(revised));
-    let later = asks.replace(revised, &format!("{revised}effective = 2199-01-01\n"));
+    let later = asks.replace(revised, &format!("{revised}effective = 2099-01-01\n"));
     for database in databases() {
         let suite = Suite::start_on(database).await;
         let (mut shop, mut operator) = (suite.shop(), suite.operator());

@@ -129,13 +129,13 @@ async fn refuses_to_judge_by_a_version_before_its_day() {
         let revised = "revised = 2016-06-21\n";
         let narrower = without_registration_email();
         assert!(narrower.contains(revised));
-        let later = narrower.replace(revised, &format!("{revised}effective = 2199-01-01\n"));
+        let later = narrower.replace(revised, &format!("{revised}effective = 2099-01-01\n"));
         let published = publish(&mut operator, &later, false)
             .await
             .expect("it compiles");
         let version = published.version.expect("it is returned");
         assert_eq!(version.policy_version, "v2");
-        assert_eq!(version.effective_on, "2199-01-01");
+        assert_eq!(version.effective_on, "2099-01-01");
 
         let mut question = collect(&subject, "typed", &[EMAIL]);
         let (_, decision) = authorize(&mut shop, question.clone())
