@@ -58,6 +58,13 @@ fn a_point_is_for_what_its_own_permission_names() {
     let support = "essential.service.operations.support";
     assert_eq!(rulebook.purpose_of_point("desk"), Some(support));
     assert_eq!(rulebook.purpose_of_point("form"), Some("essential.service"));
+    let idle = SOUND.replacen(
+        "[[collection_point]]",
+        &format!("{point}[[collection_point]]"),
+        1,
+    );
+    let rulebook = compile(&idle).expect("it is sound, though nobody may take anything there");
+    assert_eq!(rulebook.purpose_of_point("desk"), None);
 }
 
 #[test]
