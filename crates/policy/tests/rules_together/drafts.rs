@@ -1,6 +1,6 @@
 //! What the linter tells of drafts, and of what is in force beside them.
 
-use policy::{Code, check};
+use policy::{Code, Severity, check};
 
 use crate::{ACTS, NAME, SOUND, clause, found, with_acts};
 
@@ -131,6 +131,8 @@ fn what_holds_only_until_the_drafts_decide_is_a_note() {
             .filter(|it| it.clause.as_deref() == Some("use.answer"));
         let first = found.next();
         assert_eq!(first.map(|it| it.code), code, "{enforced} {findings:?}");
+        let is_note = first.is_some_and(|it| it.severity == Severity::Note);
+        assert_eq!(is_note, code == Some(Code::DraftsMatter), "{first:?}");
         assert!(
             first.is_none_or(|it| it.message.starts_with(told)),
             "{first:?}"
@@ -164,4 +166,28 @@ fn a_fault_of_a_draft_is_told_as_if_it_decided() {
         of("use.later"),
         [Code::ClauseNotYet, Code::UsableNeverCollected]
     );
+}
+
+#[test]
+fn a_draft_that_takes_what_it_uses_lacks_nothing_and_changes_nothing() {
+    let page =
+        "[[collection_point]]\nkey = \"page\"\nside = \"site\"\ncategories = [\"user.behavior\"]\n";
+    let rules = "[[clause.permit]]\naction = \"collect\"\npoints = [\"page\"]\n\
+                 purposes = [\"essential.service\"]\nbasis = \"CONTRACT\"\nretention = \"for 2 years\"\n\
+                 [[clause.permit]]\naction = \"use\"\ncategories = [\"user.behavior\"]\n\
+                 purposes = [\"essential.service\"]\nbasis = \"CONTRACT\"\nretention = \"for 2 years\"\n";
+    // What is wrong beside it is so with the draft and without it.
+    let using = SOUND.replace(
+        "categories = [\"user.contact.address\"]",
+        "categories = [\"user.contact.address\", \"user.device\"]",
+    );
+    let text = format!("{using}\n{page}{}", clause("use.later", "not yet", rules));
+    let findings = check(&text);
+    let of = |clause| {
+        let findings = findings.iter();
+        let of_clause = findings.filter(move |it| it.clause.as_deref() == Some(clause));
+        of_clause.map(|it| it.code).collect::<Vec<_>>()
+    };
+    assert_eq!(of("share.delivery"), [Code::UsableNeverCollected]);
+    assert_eq!(of("use.later"), [Code::ClauseNotYet], "{findings:?}");
 }

@@ -98,6 +98,25 @@ fn a_word_that_is_like_none_is_told_with_those_of_its_family() {
 }
 
 #[test]
+fn a_word_of_the_language_is_told_with_the_one_that_is_near() {
+    for (basis, told) in [
+        ("CONTRAKT", Some("did you mean `CONTRACT`?")),
+        ("contract", Some("did you mean `CONTRACT`?")),
+        ("because", None),
+    ] {
+        let text = SOUND.replacen("basis = \"CONTRACT\"", &format!("basis = \"{basis}\""), 1);
+        let findings = check(&text);
+        let message = &findings[0].message;
+        assert_eq!(
+            message.contains("did you mean"),
+            told.is_some(),
+            "{message}"
+        );
+        assert!(told.is_none_or(|it| message.ends_with(it)), "{message}");
+    }
+}
+
+#[test]
 fn a_region_is_told_with_the_country_meant() {
     for (region, told) in [
         ("UK", "did you mean `GB`?"),
