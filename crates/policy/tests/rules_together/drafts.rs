@@ -1,6 +1,6 @@
 //! What the linter tells of drafts, and of what is in force beside them.
 
-use policy::{Code, Severity, check};
+use policy::{Code, Finding, Severity, check};
 
 use crate::{ACTS, NAME, SOUND, clause, found, with_acts};
 
@@ -156,11 +156,7 @@ fn a_fault_of_a_draft_is_told_as_if_it_decided() {
     );
     let text = format!("{using}\n{}", clause("use.later", "not yet", &idle));
     let findings = check(&text);
-    let of = |clause| {
-        let findings = findings.iter();
-        let of_clause = findings.filter(move |it| it.clause.as_deref() == Some(clause));
-        of_clause.map(|it| it.code).collect::<Vec<_>>()
-    };
+    let of = |clause| codes_of(&findings, clause);
     assert_eq!(of("share.delivery"), [Code::UsableNeverCollected]);
     assert_eq!(
         of("use.later"),
@@ -183,11 +179,14 @@ fn a_draft_that_takes_what_it_uses_lacks_nothing_and_changes_nothing() {
     );
     let text = format!("{using}\n{page}{}", clause("use.later", "not yet", rules));
     let findings = check(&text);
-    let of = |clause| {
-        let findings = findings.iter();
-        let of_clause = findings.filter(move |it| it.clause.as_deref() == Some(clause));
-        of_clause.map(|it| it.code).collect::<Vec<_>>()
-    };
+    let of = |clause| codes_of(&findings, clause);
     assert_eq!(of("share.delivery"), [Code::UsableNeverCollected]);
     assert_eq!(of("use.later"), [Code::ClauseNotYet], "{findings:?}");
+}
+
+fn codes_of(findings: &[Finding], clause: &str) -> Vec<Code> {
+    let of_clause = findings
+        .iter()
+        .filter(|it| it.clause.as_deref() == Some(clause));
+    of_clause.map(|it| it.code).collect()
 }
