@@ -1,8 +1,8 @@
 //! Many rows at once, in statements whose text the database has met before, so that it parses and plans it once.
 //!
 //! PostgreSQL takes an array for each column, and one text serves any number of rows. SQLite takes a placeholder for
-//! each value; there rows go in portions of a power of two, which are few texts. A statement is for one tenant: over a
-//! sharded PostgreSQL it goes to the one place where the tenant's rows lie.
+//! each value; there rows go in portions of few different lengths, which are few texts. A statement is for one tenant:
+//! over a sharded PostgreSQL it goes to the one place where the tenant's rows lie.
 
 use std::collections::BTreeMap;
 
@@ -174,10 +174,11 @@ fn source(
 
 fn portions<T>(backend: DatabaseBackend, mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     std::iter::from_fn(move || {
-        let largest = rows.len().checked_ilog2()?;
+        let bits = rows.len().checked_ilog2()?;
         let length = match backend {
             DatabaseBackend::Postgres => rows.len(),
-            _ => 1 << largest,
+            // The first three bits: four lengths between a power of two and the next.
+            _ => rows.len() >> bits.saturating_sub(2) << bits.saturating_sub(2),
         };
         let rest = rows.split_off(length.min(ROWS_MAX));
         Some(std::mem::replace(&mut rows, rest))
@@ -189,13 +190,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sqlites_portions_are_powers_of_two_and_together_all_of_it() {
+    fn sqlites_portions_have_few_lengths_and_are_together_all_of_it() {
         for (length, lengths) in [
             (0, vec![]),
             (1, vec![1]),
-            (5, vec![4, 1]),
+            (7, vec![7]),
             (8, vec![8]),
-            (1_045, vec![512, 512, 16, 4, 1]),
+            (45, vec![40, 5]),
+            (1_045, vec![512, 512, 20, 1]),
         ] {
             let rows: Vec<usize> = (0..length).collect();
             let found: Vec<_> = portions(DatabaseBackend::Sqlite, rows.clone()).collect();

@@ -23,6 +23,10 @@ use sqlx::{
 use super::{ACQUIRE_TIMEOUT, Database, DatabaseError, STATEMENTS_PREPARED, migration};
 
 const READERS: u32 = 4;
+/// What a batch changes lies all over the file, and pages that find no room are written before its end: 16 MiB.
+const WRITER_CACHE: &str = "-16384";
+/// A page that is changed often goes from the log to the file once for so many: 16 MiB.
+const LOG_PAGES: &str = "4096";
 /// The writer is alone and never waits; readers wait only while the log is being emptied.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -31,7 +35,11 @@ pub(super) async fn open(url: &str, migrator: &Migrator) -> Result<Database, Dat
     // SQLite gives the files beside it the same mode.
     private(options.get_filename()).map_err(DatabaseError::File)?;
     let (options, lock) = claim(options)?;
-    let writer = pool(options.clone(), 1).await?;
+    let to_write = options
+        .clone()
+        .pragma("cache_size", WRITER_CACHE)
+        .pragma("wal_autocheckpoint", LOG_PAGES);
+    let writer = pool(to_write, 1).await?;
     let mut connection = writer.acquire().await.map_err(DatabaseError::Connect)?;
     migration::run(migrator, &mut *connection).await?;
     drop(connection);
@@ -54,6 +62,8 @@ fn options(url: &str) -> Result<SqliteConnectOptions, DatabaseError> {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", "ON")
+        // What a statement keeps to be undone by holds what it changes, and must not lie in files of its own.
+        .pragma("temp_store", "MEMORY")
         .statement_cache_capacity(STATEMENTS_PREPARED)
         .disable_statement_logging())
 }

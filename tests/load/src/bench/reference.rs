@@ -103,8 +103,8 @@ async fn postgres(url: &str, callers: u32) -> anyhow::Result<(Database, i64)> {
     ))
 }
 
-/// A file that is as durable as ours, with a write-ahead log that is synced by every commit, and how
-/// many bytes the log seals.
+/// A file that is set as ours is, with a write-ahead log that is synced by every commit, and how many
+/// bytes the log seals.
 async fn sqlite(own: &str, file: &Path) -> anyhow::Result<(Database, i64)> {
     let own = SqlitePool::connect(own).await?;
     let length = sqlx::query_scalar(SEALED_LENGTH).fetch_one(&own).await?;
@@ -114,7 +114,10 @@ async fn sqlite(own: &str, file: &Path) -> anyhow::Result<(Database, i64)> {
         .filename(file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("temp_store", "MEMORY")
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", "4096");
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(600))
