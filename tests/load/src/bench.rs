@@ -48,8 +48,8 @@ const RECORDED: usize = 10_000;
 /// Rounds of ours and of the reference alternate, and their order is swapped each time. A goal is
 /// reached when the bound of the 95 % bootstrap interval that is against it reaches it. A row is
 /// void, and measured again, when the machine was busy at its start (load average over 0.5), more
-/// than 1 % of the processors' time was stolen, or the reference's rounds varied by more than 10 %
-/// (standard deviation).
+/// than 1 % of the processors' time was stolen, or the reference varied by more than 10 % from one
+/// round to the next.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The rows; all of them when none is named.
