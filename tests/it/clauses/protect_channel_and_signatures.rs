@@ -192,7 +192,7 @@ async fn permits_anybody_to_verify_receipts_offline_and_refuses_forged_ones() {
             .record;
         let proof = receipt(&mut shop, &record.expect("it is recorded").entry_id).await;
         let proof = proof.expect("it can be proved");
-        assert!(verifies(&suite, &proof));
+        assert!(verifies(&suite, &proof), "it can be proved");
         for position in (0..proof.len()).step_by(13) {
             let mut forged = proof.clone().into_bytes();
             forged[position] = if forged[position] == b'1' { b'2' } else { b'1' };

@@ -159,7 +159,8 @@ impl Postgres {
 
     fn wait_until_ready(&self) {
         let port = self.port.to_string();
-        for _ in 0..600 {
+        // After a power cut it looks through all that it stores, on a machine that may do other work.
+        for _ in 0..2_400 {
             let ready = Command::new(self.programs.join("pg_isready"))
                 .args(["-q", "-h", "127.0.0.1", "-p", &port])
                 .status()
@@ -169,7 +170,7 @@ impl Postgres {
             }
             thread::sleep(Duration::from_millis(50));
         }
-        panic!("PostgreSQL did not start within 30 seconds");
+        panic!("PostgreSQL did not start within 120 seconds");
     }
 }
 

@@ -90,8 +90,11 @@ fn circumstances(report: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let command = array(&report["command"]).iter().skip(1).map(word);
-    let command: Vec<_> = command.collect();
+    let mut command: Vec<_> = array(&report["command"]).iter().skip(1).map(word).collect();
+    // Where the report was written to says nothing.
+    if let Some(place) = command.iter().position(|it| it == "--json") {
+        command.drain(place..(place + 2).min(command.len()));
+    }
     let mut text = format!(
         "`load {}` on {} × {}, kernel {}, {}, commit {}.\n",
         command.join(" "),
@@ -135,7 +138,7 @@ mod tests {
 
     fn report(database: &str, figure: &str) -> Value {
         json!({
-            "command": ["target/release/load", "bench", "record"],
+            "command": ["target/release/load", "bench", "--json", "/a/place", "record"],
             "commit": "abc",
             "rustc": "rustc 1.94",
             "machine": { "processors": 2, "processor": "One", "kernel": "6.1" },
