@@ -222,6 +222,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_undoes_a_statement_lies_in_no_file_of_its_own() {
+        let folder = TempDir::new().unwrap();
+        let database = open_in(&folder, &[NOTES]).await.unwrap();
+        let transaction = database.begin().await.unwrap();
+        // More than a statement's undo data may be before SQLite looks for a file.
+        for id in 0..200 {
+            let insert = format!("INSERT INTO notes VALUES ({id}, '{}')", "x".repeat(1_000));
+            transaction.execute_unprepared(&insert).await.unwrap();
+        }
+        let change = "UPDATE notes SET note = note || 'y'";
+        transaction.execute_unprepared(change).await.unwrap();
+        // Such a file has no name any more, and is open until the transaction ends.
+        let opened = fs::read_dir("/proc/self/fd").unwrap();
+        let files = opened.filter_map(|it| fs::read_link(it.ok()?.path()).ok());
+        let temporary: Vec<_> = files
+            .filter(|it| it.to_string_lossy().contains("etilqs_"))
+            .collect();
+        assert!(temporary.is_empty(), "temporary files: {temporary:?}");
+        transaction.commit().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_link_to_the_file_is_the_file() {
         let folder = TempDir::new().expect("a folder");
         let _database = open_in(&folder, &[NOTES]).await.expect("it opens");
