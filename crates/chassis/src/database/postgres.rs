@@ -1,6 +1,6 @@
 //! Opening a PostgreSQL database.
 
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, SqlxPostgresConnector, Statement,
@@ -26,6 +26,9 @@ const SESSION: [(&str, &str); 4] = [
 /// For expunging, which takes as long as the table is large, whatever the server is set to.
 const UNHURRIED_SESSION: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "0")];
 
+/// A connection that rested for longer may lead to a server that has gone.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// Takes turns with the migrations, which have locks of their own.
 const GRANT: &str = include_str!("grant.sql");
 const MAY_VACUUM: &str = include_str!("may_vacuum.sql");
@@ -46,6 +49,16 @@ pub(super) async fn open(
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // One is tried when it comes back; to try it again, before each statement, pays off only after a rest.
+        .test_before_acquire(false)
+        .before_acquire(|connection, it| {
+            Box::pin(async move {
+                if it.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options.clone().options(SESSION))
         .await
         .map_err(DatabaseError::Connect)?;
