@@ -37,7 +37,7 @@ use uuid::Uuid;
 use crate::batch::{Candidate, Recorded, Standing};
 use crate::error::Error;
 use crate::recorder::Recorder;
-use crate::store::Store;
+use crate::store::{SignedCheckpoint, Store};
 
 const EVENTS_PER_BATCH_MAX: usize = 1_000;
 const PAGE_SIZE_MAX: u64 = 1_000;
@@ -54,8 +54,8 @@ pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) key_store: KeyStore,
     pub(crate) recorder: Recorder,
-    /// How many entries the newest checkpoint covers, as the signer last saw it.
-    pub(crate) covered: watch::Receiver<u64>,
+    /// The newest checkpoint that may be shown, as the signer last saw it.
+    pub(crate) covered: watch::Receiver<Option<SignedCheckpoint>>,
     /// Room for those who wait until it covers theirs: they must not take the room of all calls.
     pub(crate) waiting: Arc<Semaphore>,
 }

@@ -131,7 +131,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     // Likewise: a restored backup of the keys must not bring one back.
     shredding::replay(&store, &key_store).await?;
 
-    let (covered, covered_by_signer) = watch::channel(0);
+    let (covered, covered_by_signer) = watch::channel(None);
     let sizes = signer::Sizes {
         covered,
         signed_here,

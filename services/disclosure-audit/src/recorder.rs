@@ -219,12 +219,10 @@ pub(crate) mod tests {
                 .await
                 .unwrap();
             let opening = open(&key.key, &stored.entry, &stored.sealed).unwrap();
-            let (checkpoint, tiles) = self
-                .store
-                .proof_material(&[stored.index])
-                .await
-                .unwrap()
-                .unwrap();
+            let checkpoint = self.store.checkpoint().await.unwrap().unwrap();
+            let places = [stored.index];
+            let tiles = self.store.proof_material(&places, checkpoint.size);
+            let tiles = tiles.await.unwrap();
             let contents = Contents::Opening(opening);
             let read = |id| tiles.hashes(id);
             let file = receipt(stored.entry, contents, stored.index, &checkpoint, read).unwrap();
@@ -332,7 +330,10 @@ pub(crate) mod tests {
             .await
             .unwrap()
             .unwrap();
-        let (checkpoint, tiles) = store.proof_material(&[gone.index]).await.unwrap().unwrap();
+        let checkpoint = store.checkpoint().await.unwrap().unwrap();
+        let places = [gone.index];
+        let tiles = store.proof_material(&places, checkpoint.size);
+        let tiles = tiles.await.unwrap();
         let proof = prove_inclusion(gone.index, checkpoint.size, |id| tiles.hashes(id)).unwrap();
         let note = Note::parse(&checkpoint.note).unwrap();
         let log = log_key().verifier(SignatureType::Ed25519);

@@ -11,15 +11,15 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::store::{SignedCheckpoint, Store};
 
 /// Half of what is promised, so that one slow commit does not break the promise.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Whom the signer tells how far the log reaches.
 pub(crate) struct Sizes {
-    /// By a checkpoint that may be shown.
-    pub(crate) covered: watch::Sender<u64>,
+    /// By a checkpoint that may be shown, which is this one.
+    pub(crate) covered: watch::Sender<Option<SignedCheckpoint>>,
     /// By the last checkpoint that this replica signed.
     pub(crate) signed_here: watch::Sender<u64>,
 }
@@ -64,6 +64,6 @@ async fn sign(store: &Store, key: &NoteKey, metrics: &Metrics, sizes: &Sizes) ->
         metrics.signed(now_ms() - oldest);
         sizes.signed_here.send_replace(signed.size);
     }
-    sizes.covered.send_replace(store.shown(signed).await?);
+    sizes.covered.send_replace(store.checkpoint().await?);
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::batch::Standing;
 use crate::error::Error;
 use crate::receipt::{Destroyed, gap_receipt, receipt as receipt_of};
 use crate::seal::{open, owner};
-use crate::store::StoredEntry;
+use crate::store::{SignedCheckpoint, StoredEntry};
 
 /// Kept back of the call's time, to answer in.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ pub(super) async fn receipt(api: &Api, caller: &Caller, id: Uuid) -> Result<Stri
         .entry(tenant, id)
         .await?
         .ok_or(Error::EntryUnknown)?;
-    covered(api, stored.index).await?;
+    let checkpoint = covering(api, stored.index).await?;
     // After the wait: the key may have been destroyed during it.
     if let Some(subject) = stored.subject {
         let standing = api.store.standing(tenant, subject).await?;
@@ -40,8 +40,8 @@ pub(super) async fn receipt(api: &Api, caller: &Caller, id: Uuid) -> Result<Stri
         true => Contents::Opening(opening),
         false => Contents::Withheld,
     };
-    let material = api.store.proof_material(&[stored.index]).await?;
-    let (checkpoint, tiles) = material.ok_or(Error::CheckpointPending)?;
+    let places = [stored.index];
+    let tiles = api.store.proof_material(&places, checkpoint.size).await?;
     receipt_of(stored.entry, contents, stored.index, &checkpoint, |id| {
         tiles.hashes(id)
     })
@@ -76,10 +76,10 @@ async fn gap(
     let opening = opening(api, tenant, &record).await?;
     // One that does not name what it covers is of a version before that: it proves nothing of this.
     Destruction::parse(&opening.payload).ok_or(Error::SubjectShredded)?;
-    covered(api, record.index).await?;
+    // It came after the entry that it speaks of, and what covers it covers both.
+    let checkpoint = covering(api, record.index).await?;
     let places = [stored.index, record.index];
-    let material = api.store.proof_material(&places).await?;
-    let (checkpoint, tiles) = material.ok_or(Error::CheckpointPending)?;
+    let tiles = api.store.proof_material(&places, checkpoint.size).await?;
     let destroyed = Destroyed {
         entry: record.entry,
         index: record.index,
@@ -95,17 +95,18 @@ async fn opening(api: &Api, tenant: &Tenant, stored: &StoredEntry) -> Result<Ope
     open(&key.key, &stored.entry, &stored.sealed)
 }
 
-/// Waits until a checkpoint covers the entry; refuses at once where there is no room to wait.
-async fn covered(api: &Api, index: u64) -> Result<(), Error> {
-    let mut covered = api.covered.clone();
-    if *covered.borrow() > index {
-        return Ok(());
+/// A checkpoint that covers the entry, once there is one; refuses at once where there is no room to wait.
+async fn covering(api: &Api, index: u64) -> Result<SignedCheckpoint, Error> {
+    let mut newest = api.covered.clone();
+    let covers = |it: &SignedCheckpoint| it.size > index;
+    if let Some(covering) = newest.borrow().clone().filter(covers) {
+        return Ok(covering);
     }
     let room = api.waiting.try_acquire();
     let _room = room.map_err(|_| Error::Overloaded)?;
-    let covers = covered.wait_for(|size| *size > index);
-    match timeout(patience(context::remaining()), covers).await {
-        Ok(Ok(_)) => Ok(()),
+    let covering = newest.wait_for(|newest| newest.as_ref().is_some_and(covers));
+    match timeout(patience(context::remaining()), covering).await {
+        Ok(Ok(covering)) => covering.clone().ok_or(Error::CheckpointPending),
         _ => Err(Error::CheckpointPending),
     }
 }

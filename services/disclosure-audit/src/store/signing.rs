@@ -81,21 +81,17 @@ impl Store {
     /// The newest checkpoint that may be shown: with the quorum's cosignatures, where a trust
     /// policy asks for them.
     pub(crate) async fn checkpoint(&self) -> Result<Option<SignedCheckpoint>, Error> {
-        self.newest(self.database.read()).await
+        let reader = self.database.read();
+        match self.witnessed {
+            true => checkpoints::newest_cosigned(reader).await,
+            false => checkpoints::newest(reader).await,
+        }
     }
 
     /// Whether nothing was ever recorded.
     pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
         let head = log_head::read(self.database.read()).await?;
         Ok(head.size == 0)
-    }
-
-    /// How far what may be shown reaches, when this is what was signed.
-    pub(crate) async fn shown(&self, signed: Covered) -> Result<u64, Error> {
-        match self.witnessed {
-            true => Ok(size_of(self.checkpoint().await?.as_ref())),
-            false => Ok(signed.size),
-        }
     }
 
     /// The newest checkpoint, if no cosignatures of it are kept.
@@ -111,37 +107,15 @@ impl Store {
         checkpoints::cosign(self.database.write(), size, note).await
     }
 
-    async fn newest(
-        &self,
-        connection: &impl ConnectionTrait,
-    ) -> Result<Option<SignedCheckpoint>, Error> {
-        match self.witnessed {
-            true => checkpoints::newest_cosigned(connection).await,
-            false => checkpoints::newest(connection).await,
-        }
-    }
-
-    /// The newest checkpoint that may be shown if it covers the entry at `index`, and the tiles
-    /// that prove it.
+    /// The tiles that prove the entries at these places in the tree that a checkpoint covers.
     ///
-    /// Two reads make one picture here: a checkpoint never changes, and a tile that grew in between
-    /// begins with what it was.
-    pub(crate) async fn proof_material(
-        &self,
-        places: &[u64],
-    ) -> Result<Option<(SignedCheckpoint, Tiles)>, Error> {
-        let reader = self.database.read();
-        let newest = self.newest(reader).await?;
-        let covers = |it: &SignedCheckpoint| places.iter().all(|place| it.size > *place);
-        let Some(checkpoint) = newest.filter(covers) else {
-            return Ok(None);
-        };
+    /// They may be read long after it: a tile that grew since then begins with what it was.
+    pub(crate) async fn proof_material(&self, places: &[u64], size: u64) -> Result<Tiles, Error> {
         let mut needed = Vec::new();
         for place in places {
-            let tiles = tiles_for_inclusion(*place, checkpoint.size);
-            needed.extend(tiles.map_err(|_| Error::LogCorrupt)?);
+            needed.extend(tiles_for_inclusion(*place, size).map_err(corrupt)?);
         }
-        Ok(Some((checkpoint, tiles::read(reader, &needed).await?)))
+        self.tiles(&needed).await
     }
 
     /// These tiles, each as wide as it is by now.
