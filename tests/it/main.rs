@@ -5,6 +5,7 @@ mod canaries;
 mod certificates;
 mod clauses;
 mod conformance;
+mod connections;
 mod corpus;
 mod distribution;
 mod erasure;

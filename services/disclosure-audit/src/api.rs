@@ -54,9 +54,10 @@ pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) key_store: KeyStore,
     pub(crate) recorder: Recorder,
-    /// The newest checkpoint that may be shown, as the signer last saw it.
-    pub(crate) covered: watch::Receiver<Option<SignedCheckpoint>>,
-    /// Room for those who wait until it covers theirs: they must not take the room of all calls.
+    /// The newest checkpoint that may be shown, as the signer last saw it. If the log was rewound since then, receipts
+    /// fail until the signer has seen that too.
+    pub(crate) shown: watch::Receiver<Option<SignedCheckpoint>>,
+    /// Room for those who wait until one covers theirs: they must not take the room of all calls.
     pub(crate) waiting: Arc<Semaphore>,
 }
 

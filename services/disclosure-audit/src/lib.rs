@@ -131,12 +131,9 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
     // Likewise: a restored backup of the keys must not bring one back.
     shredding::replay(&store, &key_store).await?;
 
-    let (covered, covered_by_signer) = watch::channel(None);
-    let sizes = signer::Sizes {
-        covered,
-        signed_here,
-    };
-    let signer = signer::run(store.clone(), key, metrics.clone(), sizes, process.stop());
+    let (shown, shown_by_signer) = watch::channel(None);
+    let told = signer::Told { shown, signed_here };
+    let signer = signer::run(store.clone(), key, metrics.clone(), told, process.stop());
     process.spawn("signer", signer);
     process.spawn("sweep", sweep::run(store.clone(), process.stop()));
     let recorder = recorder::Recorder::start(store.clone(), key_store.clone(), metrics.clone());
@@ -152,7 +149,7 @@ pub async fn run(config: Config, process: Process) -> anyhow::Result<()> {
         recorder,
         store,
         key_store,
-        covered: covered_by_signer,
+        shown: shown_by_signer,
         waiting: Arc::new(Semaphore::new(api::WAITING_MAX)),
     };
     let routes = tonic::service::Routes::new(DisclosureAuditServiceServer::new(api));

@@ -221,7 +221,7 @@ pub(crate) mod tests {
             let opening = open(&key.key, &stored.entry, &stored.sealed).unwrap();
             let checkpoint = self.store.checkpoint().await.unwrap().unwrap();
             let places = [stored.index];
-            let tiles = self.store.proof_material(&places, checkpoint.size);
+            let tiles = self.store.tiles_proving(&places, checkpoint.size);
             let tiles = tiles.await.unwrap();
             let contents = Contents::Opening(opening);
             let read = |id| tiles.hashes(id);
@@ -332,7 +332,7 @@ pub(crate) mod tests {
             .unwrap();
         let checkpoint = store.checkpoint().await.unwrap().unwrap();
         let places = [gone.index];
-        let tiles = store.proof_material(&places, checkpoint.size);
+        let tiles = store.tiles_proving(&places, checkpoint.size);
         let tiles = tiles.await.unwrap();
         let proof = prove_inclusion(gone.index, checkpoint.size, |id| tiles.hashes(id)).unwrap();
         let note = Note::parse(&checkpoint.note).unwrap();

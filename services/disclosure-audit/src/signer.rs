@@ -16,11 +16,11 @@ use crate::store::{SignedCheckpoint, Store};
 /// Half of what is promised, so that one slow commit does not break the promise.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Whom the signer tells how far the log reaches.
-pub(crate) struct Sizes {
-    /// By a checkpoint that may be shown, which is this one.
-    pub(crate) covered: watch::Sender<Option<SignedCheckpoint>>,
-    /// By the last checkpoint that this replica signed.
+/// Whom the signer tells what is signed.
+pub(crate) struct Told {
+    /// The newest checkpoint that may be shown.
+    pub(crate) shown: watch::Sender<Option<SignedCheckpoint>>,
+    /// How many entries the last checkpoint covers that this replica signed.
     pub(crate) signed_here: watch::Sender<u64>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(
     store: Arc<Store>,
     key: Arc<NoteKey>,
     metrics: Metrics,
-    sizes: Sizes,
+    told: Told,
     stop: Stop,
 ) -> anyhow::Result<()> {
     let mut ticks = interval(INTERVAL);
@@ -45,7 +45,7 @@ pub(crate) async fn run(
             _ = ticks.tick() => {}
             () = stop.requested() => return Ok(()),
         }
-        match sign(&store, &key, &metrics, &sizes).await {
+        match sign(&store, &key, &metrics, &told).await {
             Ok(()) => {}
             // The store has said why; the next tick tries again.
             Err(Error::LogUnavailable | Error::LogFault) => {}
@@ -57,13 +57,13 @@ pub(crate) async fn run(
     }
 }
 
-async fn sign(store: &Store, key: &NoteKey, metrics: &Metrics, sizes: &Sizes) -> Result<(), Error> {
+async fn sign(store: &Store, key: &NoteKey, metrics: &Metrics, told: &Told) -> Result<(), Error> {
     let signed = store.sign(key, now_ms()).await?;
     metrics.covered(signed);
     if let Some(oldest) = signed.oldest_recorded_at {
         metrics.signed(now_ms() - oldest);
-        sizes.signed_here.send_replace(signed.size);
+        told.signed_here.send_replace(signed.size);
     }
-    sizes.covered.send_replace(store.checkpoint().await?);
+    told.shown.send_replace(store.checkpoint().await?);
     Ok(())
 }

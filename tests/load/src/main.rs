@@ -42,7 +42,7 @@ enum Command {
     Capacity(capacity::Args),
 }
 
-// One thread is enough for thousands of calls a second, and leaves the rest to the suite.
+// One thread makes thousands of calls a second, and leaves the rest to the suite; others only sleep for it.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let ended = match Cli::parse().command {

@@ -88,12 +88,11 @@ where
 /// Resolves when it is due, to a fraction of a millisecond: what this program is late by would
 /// count as the time of the suite.
 async fn punctually(due: Instant) {
-    let left = || due.saturating_duration_since(Instant::now());
+    let left = move || due.saturating_duration_since(Instant::now());
     if left() > TIMER_LATENESS {
         sleep_until(due - TIMER_LATENESS).await;
     }
-    let left = left();
-    let slept = spawn_blocking(move || thread::sleep(left)).await;
+    let slept = spawn_blocking(move || thread::sleep(left())).await;
     slept.expect("it does not panic");
 }
 

@@ -26,8 +26,9 @@ const SESSION: [(&str, &str); 4] = [
 /// For expunging, which takes as long as the table is large, whatever the server is set to.
 const UNHURRIED_SESSION: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "0")];
 
-/// A connection that rested for longer may lead to a server that has gone.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// A connection that rested for longer is tried first: it may lead to a server that has gone. Nothing but the kernel
+/// ends the wait for one that has gone without a word, so this is short, and under load no connection rests as long.
+const TRUSTED_FOR: Duration = Duration::from_millis(100);
 
 /// Takes turns with the migrations, which have locks of their own.
 const GRANT: &str = include_str!("grant.sql");
@@ -49,11 +50,11 @@ pub(super) async fn open(
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // One is tried when it comes back; to try it again, before each statement, pays off only after a rest.
+        // A connection is tried when it comes back, so before its next use only after a rest.
         .test_before_acquire(false)
-        .before_acquire(|connection, it| {
+        .before_acquire(|connection, metadata| {
             Box::pin(async move {
-                if it.idle_for > TRUSTED_FOR {
+                if metadata.idle_for > TRUSTED_FOR {
                     connection.ping().await?;
                 }
                 Ok(true)

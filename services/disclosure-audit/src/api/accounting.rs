@@ -225,7 +225,7 @@ mod tests {
             store: replica.store,
             key_store: without_keys.key_store,
             recorder: replica.recorder,
-            covered: watch::channel(None).1,
+            shown: watch::channel(None).1,
             waiting: Arc::new(Semaphore::new(1)),
         };
         let caller = crate::api::tests::caller();

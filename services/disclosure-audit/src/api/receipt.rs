@@ -26,7 +26,7 @@ pub(super) async fn receipt(api: &Api, caller: &Caller, id: Uuid) -> Result<Stri
         .entry(tenant, id)
         .await?
         .ok_or(Error::EntryUnknown)?;
-    let checkpoint = covering(api, stored.index).await?;
+    let checkpoint = checkpoint_covering(api, stored.index).await?;
     // After the wait: the key may have been destroyed during it.
     if let Some(subject) = stored.subject {
         let standing = api.store.standing(tenant, subject).await?;
@@ -41,7 +41,7 @@ pub(super) async fn receipt(api: &Api, caller: &Caller, id: Uuid) -> Result<Stri
         false => Contents::Withheld,
     };
     let places = [stored.index];
-    let tiles = api.store.proof_material(&places, checkpoint.size).await?;
+    let tiles = api.store.tiles_proving(&places, checkpoint.size).await?;
     receipt_of(stored.entry, contents, stored.index, &checkpoint, |id| {
         tiles.hashes(id)
     })
@@ -76,10 +76,9 @@ async fn gap(
     let opening = opening(api, tenant, &record).await?;
     // One that does not name what it covers is of a version before that: it proves nothing of this.
     Destruction::parse(&opening.payload).ok_or(Error::SubjectShredded)?;
-    // It came after the entry that it speaks of, and what covers it covers both.
-    let checkpoint = covering(api, record.index).await?;
     let places = [stored.index, record.index];
-    let tiles = api.store.proof_material(&places, checkpoint.size).await?;
+    let checkpoint = checkpoint_covering(api, stored.index.max(record.index)).await?;
+    let tiles = api.store.tiles_proving(&places, checkpoint.size).await?;
     let destroyed = Destroyed {
         entry: record.entry,
         index: record.index,
@@ -96,17 +95,17 @@ async fn opening(api: &Api, tenant: &Tenant, stored: &StoredEntry) -> Result<Ope
 }
 
 /// A checkpoint that covers the entry, once there is one; refuses at once where there is no room to wait.
-async fn covering(api: &Api, index: u64) -> Result<SignedCheckpoint, Error> {
-    let mut newest = api.covered.clone();
+async fn checkpoint_covering(api: &Api, index: u64) -> Result<SignedCheckpoint, Error> {
+    let mut shown = api.shown.clone();
     let covers = |it: &SignedCheckpoint| it.size > index;
-    if let Some(covering) = newest.borrow().clone().filter(covers) {
-        return Ok(covering);
+    if let Some(checkpoint) = shown.borrow().clone().filter(covers) {
+        return Ok(checkpoint);
     }
     let room = api.waiting.try_acquire();
     let _room = room.map_err(|_| Error::Overloaded)?;
-    let covering = newest.wait_for(|newest| newest.as_ref().is_some_and(covers));
+    let covering = shown.wait_for(|it| it.as_ref().is_some_and(covers));
     match timeout(patience(context::remaining()), covering).await {
-        Ok(Ok(covering)) => covering.clone().ok_or(Error::CheckpointPending),
+        Ok(Ok(checkpoint)) => checkpoint.clone().ok_or(Error::CheckpointPending),
         _ => Err(Error::CheckpointPending),
     }
 }

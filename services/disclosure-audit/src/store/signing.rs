@@ -107,10 +107,10 @@ impl Store {
         checkpoints::cosign(self.database.write(), size, note).await
     }
 
-    /// The tiles that prove the entries at these places in the tree that a checkpoint covers.
+    /// The tiles that prove the entries at these places, all below `size`, in the tree of this size.
     ///
-    /// They may be read long after it: a tile that grew since then begins with what it was.
-    pub(crate) async fn proof_material(&self, places: &[u64], size: u64) -> Result<Tiles, Error> {
+    /// The log may have grown since then: a tile that grew begins with what it was.
+    pub(crate) async fn tiles_proving(&self, places: &[u64], size: u64) -> Result<Tiles, Error> {
         let mut needed = Vec::new();
         for place in places {
             needed.extend(tiles_for_inclusion(*place, size).map_err(corrupt)?);
