@@ -9,7 +9,7 @@ use crate::suite::postgres;
 
 /// Ends all connections to a database but the one that says it.
 const END_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
 /// Longer than a connection is believed in without being tried.
 const REST: Duration = Duration::from_millis(200);
 
