@@ -1,4 +1,6 @@
 //! What becomes of connections that the database server ended while they rested.
+//!
+//! A pool without a service, whose own tasks would meet the ended ones before any call did.
 
 use std::time::Duration;
 
